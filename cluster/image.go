@@ -1,0 +1,243 @@
+package cluster
+
+import (
+	"cmp"
+	"slices"
+
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+)
+
+// Image is everything the controller knows. Reads return values in a fixed order, so
+// that no map order leaks into a decision.
+type Image struct {
+	brokers map[int32]*Broker
+	leaving map[int32]bool // in a controlled shutdown; ends when the registration does
+	batons  map[int32]bool // every id that was ever a Baton's
+	topics  map[string]*Topic
+	ids     map[TopicID]string
+	hosted  map[int32]map[partition.ID]struct{} // by broker: partitions with a replica there
+	view    int64                               // largest czxid seen in a broker list
+}
+
+// NewImage returns an empty image that knows the ids that belong to Batons.
+func NewImage(batons []int32) *Image {
+	im := &Image{
+		brokers: map[int32]*Broker{}, leaving: map[int32]bool{}, batons: map[int32]bool{},
+		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]map[partition.ID]struct{}{},
+	}
+	for _, id := range batons {
+		im.batons[id] = true
+	}
+	return im
+}
+
+// View is the zxid up to which registrations are known; see Partition.Seen.
+func (im *Image) View() int64 { return im.view }
+
+// AddBaton remembers an id as a Baton's: it is never given a replica.
+func (im *Image) AddBaton(id int32) { im.batons[id] = true }
+
+// IsBaton reports whether the id belongs or ever belonged to a Baton.
+func (im *Image) IsBaton(id int32) bool { return im.batons[id] }
+
+// Brokers returns the registered brokers by id, Batons left out.
+func (im *Image) Brokers() []*Broker {
+	out := make([]*Broker, 0, len(im.brokers))
+	for _, b := range im.brokers {
+		out = append(out, b)
+	}
+	slices.SortFunc(out, func(a, b *Broker) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Broker returns a registered broker, nil if there is none of that id.
+func (im *Image) Broker(id int32) *Broker { return im.brokers[id] }
+
+// BrokerCount returns the number of registered brokers.
+func (im *Image) BrokerCount() int { return len(im.brokers) }
+
+// Leaving reports whether the broker has asked to shut down.
+func (im *Image) Leaving(id int32) bool { return im.leaving[id] }
+
+// SetLeaving marks a registered broker as shutting down; it stays so until it is gone.
+func (im *Image) SetLeaving(id int32) {
+	if im.brokers[id] != nil {
+		im.leaving[id] = true
+	}
+}
+
+// PutBroker adds or replaces a registration. A new czxid is a new incarnation: it is
+// not leaving and no directory of it is known to have failed.
+func (im *Image) PutBroker(b Broker) {
+	if old := im.brokers[b.ID]; old == nil || old.Epoch != b.Epoch {
+		im.forgetIncarnation(b.ID)
+	}
+	im.view = max(im.view, int64(b.Epoch))
+	im.brokers[b.ID] = &b
+}
+
+// RemoveBroker forgets a registration that is gone.
+func (im *Image) RemoveBroker(id int32) {
+	im.forgetIncarnation(id)
+	delete(im.brokers, id)
+}
+
+func (im *Image) forgetIncarnation(id int32) {
+	delete(im.leaving, id)
+	for pid := range im.hosted[id] {
+		if p := im.Partition(pid); p != nil && slices.Contains(p.Dirs, id) {
+			p.Dirs = slices.DeleteFunc(slices.Clone(p.Dirs), func(d int32) bool { return d == id })
+		}
+	}
+}
+
+// Topics returns all topics by name.
+func (im *Image) Topics() []*Topic {
+	out := make([]*Topic, 0, len(im.topics))
+	for _, t := range im.topics {
+		out = append(out, t)
+	}
+	slices.SortFunc(out, func(a, b *Topic) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Topic returns a topic by name, nil if unknown.
+func (im *Image) Topic(name string) *Topic { return im.topics[name] }
+
+// TopicByID returns a topic by its id, nil if unknown.
+func (im *Image) TopicByID(id TopicID) *Topic { return im.topics[im.ids[id]] }
+
+// TopicCount returns the number of topics.
+func (im *Image) TopicCount() int { return len(im.topics) }
+
+// PutTopic adds or replaces a topic with all its partitions, and its entries in the
+// indexes. Partitions must be sorted by Number.
+func (im *Image) PutTopic(t Topic) {
+	im.RemoveTopic(t.Name)
+	im.topics[t.Name] = &t
+	if !t.ID.IsZero() {
+		im.ids[t.ID] = t.Name
+	}
+	for i := range t.Partitions {
+		im.index(partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}, t.Partitions[i].Assignment.Replicas)
+	}
+}
+
+// RemoveTopic forgets a topic; unknown names are ignored.
+func (im *Image) RemoveTopic(name string) {
+	t := im.topics[name]
+	if t == nil {
+		return
+	}
+	for i := range t.Partitions {
+		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
+		for _, b := range t.Partitions[i].Assignment.Replicas {
+			delete(im.hosted[b], id)
+		}
+	}
+	if im.ids[t.ID] == name {
+		delete(im.ids, t.ID)
+	}
+	delete(im.topics, name)
+}
+
+func (im *Image) index(id partition.ID, replicas []int32) {
+	for _, b := range replicas {
+		m := im.hosted[b]
+		if m == nil {
+			m = map[partition.ID]struct{}{}
+			im.hosted[b] = m
+		}
+		m[id] = struct{}{}
+	}
+}
+
+// Partition returns a partition for reading and for changing its state; nil if
+// unknown. Changing its assignment needs PutTopic, which keeps the index.
+func (im *Image) Partition(id partition.ID) *Partition {
+	t := im.topics[id.Topic]
+	if t == nil {
+		return nil
+	}
+	return t.Partition(id.Number)
+}
+
+// Partition returns the topic's partition of that number, nil if there is none.
+func (t *Topic) Partition(n int32) *Partition {
+	if n >= 0 && int(n) < len(t.Partitions) && t.Partitions[n].Number == n {
+		return &t.Partitions[n]
+	}
+	i, ok := slices.BinarySearchFunc(t.Partitions, n, func(p Partition, n int32) int { return cmp.Compare(p.Number, n) })
+	if !ok {
+		return nil
+	}
+	return &t.Partitions[i]
+}
+
+// PartitionCount returns the number of partitions of all topics.
+func (im *Image) PartitionCount() int {
+	n := 0
+	for _, t := range im.topics {
+		n += len(t.Partitions)
+	}
+	return n
+}
+
+// PartitionsOn returns the partitions that have a replica on a broker, sorted.
+func (im *Image) PartitionsOn(broker int32) []partition.ID {
+	out := make([]partition.ID, 0, len(im.hosted[broker]))
+	for id := range im.hosted[broker] {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, partition.Compare)
+	return out
+}
+
+// Each calls f for every partition in order of topic and number.
+func (im *Image) Each(f func(*Topic, *Partition)) {
+	for _, t := range im.Topics() {
+		for i := range t.Partitions {
+			f(t, &t.Partitions[i])
+		}
+	}
+}
+
+// Standing returns what broker id means for partition p; see partition.Standing.
+func (im *Image) Standing(p *Partition, id int32) partition.Standing {
+	b := im.brokers[id]
+	switch {
+	case b == nil || slices.Contains(p.Dirs, id):
+		return partition.Offline
+	case im.leaving[id]:
+		return partition.Leaving
+	case b.Epoch > epoch.Broker(p.Seen):
+		return partition.Lapsed
+	}
+	return partition.Alive
+}
+
+// EligibleForISR reports whether a leader may add the broker to the ISR: registered,
+// not leaving, directory fine (KAFKA-14140).
+func (im *Image) EligibleForISR(p *Partition, id int32) bool {
+	s := im.Standing(p, id)
+	return s == partition.Alive || s == partition.Lapsed
+}
+
+// OfflineReplicas returns the assigned replicas that cannot serve, in assignment
+// order, as UpdateMetadata v4+ reports them. A leaving broker counts, as in Kafka.
+func (im *Image) OfflineReplicas(p *Partition) []int32 {
+	out := []int32{}
+	for _, id := range p.Assignment.Replicas {
+		if s := im.Standing(p, id); s == partition.Offline || s == partition.Leaving {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// HasLeader reports whether a registered broker leads p.
+func (im *Image) HasLeader(p *Partition) bool {
+	return p.Known && p.State.Leader != isr.NoLeader && im.brokers[p.State.Leader] != nil
+}

@@ -1,0 +1,90 @@
+// Package cluster is the controller's picture of the cluster: only what ZooKeeper
+// has acknowledged, never what was just attempted (Kafka's ControllerContext).
+//
+// The package is part of the pure core: no I/O, no clock, no goroutine. An Image is
+// owned by one goroutine.
+package cluster
+
+import (
+	"encoding/base64"
+
+	"baton/epoch"
+	"baton/partition"
+)
+
+// Security protocols as numbered on the wire (UpdateMetadata) and named in znodes.
+const (
+	Plaintext     int16 = 0
+	SSL           int16 = 1
+	SASLPlaintext int16 = 2
+	SASLSSL       int16 = 3
+)
+
+// Endpoint is one advertised listener of a broker.
+type Endpoint struct {
+	Listener string // upper case, e.g. PLAINTEXT, INTERNAL
+	Protocol int16  // Plaintext … SASLSSL
+	Host     string
+	Port     int32
+}
+
+// Broker is one registration under /brokers/ids, or Baton's own entry in the live
+// list that brokers are told.
+type Broker struct {
+	ID        int32
+	Epoch     epoch.Broker
+	Endpoints []Endpoint
+	Rack      string
+	HasRack   bool
+}
+
+// Endpoint returns the broker's endpoint for a listener name.
+func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
+	for _, e := range b.Endpoints {
+		if e.Listener == listener {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
+}
+
+// TopicID is a topic's UUID (KIP-516); the zero value means that it has none.
+type TopicID [16]byte
+
+// IsZero reports whether the topic has no id.
+func (id TopicID) IsZero() bool { return id == TopicID{} }
+
+// String is Kafka's text form: URL-safe base64 without padding.
+func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// Topic is one child of /brokers/topics with its partitions.
+type Topic struct {
+	Name string
+	ID   TopicID
+	// Version is the dataVersion of the topic znode; rewrites of it are conditional.
+	Version int32
+	// Partitions is sorted by Number; numbers are normally dense from 0.
+	Partitions []Partition
+	// Held says why the topic is not led by Baton (being deleted, being reassigned);
+	// empty when it is.
+	Held string
+}
+
+// Partition is one partition with its acknowledged state.
+type Partition struct {
+	Number     int32
+	Assignment partition.Assignment
+	// State is meaningful only if Known: a partition without a state znode is new.
+	State partition.State
+	Known bool
+	// Seen is the zxid up to which registrations were taken into account when the ISR
+	// was decided: a member whose broker registered later (czxid > Seen) restarted since,
+	// so its membership says nothing about its log any more. For a state read from
+	// ZooKeeper it is the znode's mzxid; for our own writes, the broker view decided on.
+	Seen int64
+	// Broken is why the state znode could not be understood; such a partition is left
+	// untouched and unled, never taken for absent. Empty when fine.
+	Broken string
+	// Dirs holds brokers whose copy is on a failed log directory (KAFKA_STORAGE_ERROR).
+	Dirs []int32
+}

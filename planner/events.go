@@ -1,0 +1,258 @@
+// Package planner is the controller's mind: Machine.Step takes one Event and
+// returns a Plan of effects as data. It does no I/O, reads no clock and starts no
+// goroutine; the same events give the same plans, bit for bit.
+//
+// The order of truth is ZooKeeper, then memory, then brokers: a Plan's writes go out
+// under the Fence; their outcome comes back as a Committed event; only then the image
+// changes; and what brokers are told is only ever the difference between the image and
+// what they have acknowledged (the told ledger, told.go).
+package planner
+
+import (
+	"baton/cluster"
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+)
+
+// Millis is a point in time or a duration in milliseconds; points come from the
+// shell's monotonic clock.
+type Millis int64
+
+// Event is anything that happens to the controller. Level, not edge: an event carries
+// what is there now, and the planner compares.
+type Event interface{ event() }
+
+// Bad names a znode that could not be understood, and why.
+type Bad struct {
+	Path   string
+	Reason string
+}
+
+// TopicRead is a topic znode as read. States may cover fewer partitions than the
+// assignment: a partition without an entry has no state znode.
+type TopicRead struct {
+	Name    string
+	Version int32 // dataVersion of the topic znode
+	ID      cluster.TopicID
+	// FreshID is a random id from the shell, used if the topic has none and the
+	// inter-broker protocol has topic ids.
+	FreshID    cluster.TopicID
+	Partitions []PartitionRead // sorted by number
+	// Bad: the znode could not be understood; the last good image of the topic is kept.
+	Bad string
+}
+
+// PartitionRead is one partition of a topic znode.
+type PartitionRead struct {
+	Number     int32
+	Assignment partition.Assignment
+}
+
+// StateRead is a partition's state znode as read.
+type StateRead struct {
+	ID     partition.ID
+	Exists bool
+	State  partition.State // PartitionEpoch is the znode's dataVersion
+	Zxid   int64           // mzxid of the znode
+	Bad    string          // could not be understood; State is then meaningless
+}
+
+// Claimed: this process holds /controller and has read everything under the claim.
+type Claimed struct {
+	ID          int32 // Baton's own id
+	Fence       epoch.Fence
+	Settings    Settings
+	Self        cluster.Broker // Baton's entry in every live list
+	Brokers     []cluster.Broker
+	BadBrokers  []Bad
+	Topics      []TopicRead
+	States      []StateRead
+	Batons      []int32  // every id under /baton/ids
+	Deleting    []string // children of /admin/delete_topics
+	Reassigning []string // topics named in /admin/reassign_partitions
+}
+
+// RoleLost: session, znode or epoch is gone. Every open call is answered
+// NOT_CONTROLLER and the machine is empty again.
+type RoleLost struct{ Reason string }
+
+// BrokersChanged is the whole content of /brokers/ids.
+type BrokersChanged struct {
+	Brokers []cluster.Broker
+	Bad     []Bad // registrations that could not be understood: their last good image is kept
+	// BadIDs are the broker ids of Bad, where the child's name is a number.
+	BadIDs []int32
+}
+
+// TopicsChanged: topics that are new or whose znode changed, with the states that
+// exist of partitions that are new to the image, and topics that are gone.
+type TopicsChanged struct {
+	Topics []TopicRead
+	States []StateRead
+	Gone   []string
+}
+
+// WorkChanged is the whole content of /admin/delete_topics and the topics named in
+// /admin/reassign_partitions: duties that are not built yet, so their topics are held.
+type WorkChanged struct{ Deleting, Reassigning []string }
+
+// BatonsChanged is the whole content of /baton/ids.
+type BatonsChanged struct{ IDs []int32 }
+
+// LogDirFailed: brokers that reported a failed log directory through
+// /log_dir_event_notification; which replicas are on it is learned by asking.
+type LogDirFailed struct {
+	Brokers []int32
+	Paths   []string // the notifications, deleted once handled
+}
+
+// SettingsChanged replaces the settings after a reload.
+type SettingsChanged struct{ Settings Settings }
+
+// Committed tells the outcome of writes of earlier plans, in any order.
+type Committed struct{ Results []Result }
+
+// Refreshed answers a Plan's Reads of states.
+type Refreshed struct{ States []StateRead }
+
+// TopicConfigRead answers a Plan's reads of topic configurations.
+type TopicConfigRead struct {
+	Topic   string
+	Unclean *bool // the topic's own unclean.leader.election.enable, nil if not set
+	Bad     string
+}
+
+// ChannelUp: the channel to a broker is connected and takes requests. Conn is unique
+// for each connection of this process.
+type ChannelUp struct {
+	Broker int32
+	Epoch  epoch.Broker // the epoch the channel was opened for
+	Conn   uint64
+}
+
+// ChannelDown: that connection is gone; a request without an answer counts as untold.
+type ChannelDown struct {
+	Broker int32
+	Conn   uint64
+	Reason string
+}
+
+// BrokerReplied is the answer to one Request.
+type BrokerReplied struct {
+	Broker     int32
+	Conn       uint64
+	Seq        uint64
+	Code       int16           // top-level Kafka error code
+	Partitions []PartitionCode // LeaderAndIsr, StopReplica: every partition answered
+}
+
+// PartitionCode is one partition's error code in an answer.
+type PartitionCode struct {
+	ID   partition.ID
+	Code int16
+}
+
+// Tick: time has passed. The shell sends one at least every 500 ms.
+type Tick struct{}
+
+// Call is a request from outside that wants exactly one Reply with its Token.
+type Call struct {
+	Token uint64
+	Body  CallBody
+}
+
+// CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
+// CreateTopics.
+type CallBody interface{ call() }
+
+// AlterPartition is an ISR change request (api 56, v0–3) of a leader.
+type AlterPartition struct {
+	Broker      int32
+	BrokerEpoch epoch.Broker
+	Version     int16
+	Items       []AlterItem
+}
+
+// AlterItem is one partition of an AlterPartition request: by name (v0–1) or id (v2+).
+type AlterItem struct {
+	Topic   string
+	TopicID cluster.TopicID
+	Number  int32
+	Request isr.AlterRequest // Sender is filled in by the planner
+}
+
+// ControlledShutdown (api 7, v1–3): the broker wants to leave.
+type ControlledShutdown struct {
+	Broker      int32
+	BrokerEpoch epoch.Broker // epoch.Unknown in v1
+}
+
+// AllocateProducerIDs (api 67): a broker wants the next block.
+type AllocateProducerIDs struct {
+	Broker      int32
+	BrokerEpoch epoch.Broker
+}
+
+// CreateTopics (api 19), and auto-creation by Metadata or FindCoordinator.
+type CreateTopics struct {
+	Topics       []NewTopic
+	ValidateOnly bool
+	Timeout      Millis
+}
+
+// NewTopic is one topic to create. Either Assignment is set, or Partitions and
+// Factor (-1: the settings' defaults).
+type NewTopic struct {
+	Name       string
+	Partitions int32
+	Factor     int16
+	Assignment map[int32][]int32
+	Configs    []TopicConfig
+	// ID and Seed are fresh random values from the shell; Seed chooses the start and the
+	// shift of the automatic assignment.
+	ID   cluster.TopicID
+	Seed uint64
+}
+
+// TopicConfig is one configuration of a new topic; Value nil is an error in Kafka.
+type TopicConfig struct {
+	Name  string
+	Value *string
+}
+
+func (Claimed) event()         {}
+func (RoleLost) event()        {}
+func (BrokersChanged) event()  {}
+func (TopicsChanged) event()   {}
+func (WorkChanged) event()     {}
+func (BatonsChanged) event()   {}
+func (LogDirFailed) event()    {}
+func (SettingsChanged) event() {}
+func (Committed) event()       {}
+func (Refreshed) event()       {}
+func (TopicConfigRead) event() {}
+func (ChannelUp) event()       {}
+func (ChannelDown) event()     {}
+func (BrokerReplied) event()   {}
+func (Tick) event()            {}
+func (Call) event()            {}
+
+func (AlterPartition) call()      {}
+func (ControlledShutdown) call()  {}
+func (AllocateProducerIDs) call() {}
+func (CreateTopics) call()        {}
+
+// Settings are the parts of the configuration that decisions depend on.
+type Settings struct {
+	UncleanElection bool  // unclean.leader.election.enable, static
+	Partitions      int32 // num.partitions
+	Factor          int16 // default.replication.factor
+	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
+	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
+	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
+	RetryAfter      Millis
+	ListenerNames   []string
+	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
+	ToldWait        Millis // how long CreateTopics waits for sick brokers to hear of a new topic
+}

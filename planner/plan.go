@@ -1,0 +1,253 @@
+package planner
+
+import (
+	"baton/cluster"
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Plan is what Step wants done. The executor starts Writes and Reads, hands Requests
+// to the channels and delivers Replies; all four may run at the same time, because
+// nothing in one Plan depends on another part of it: replies and requests only ever
+// speak of what is acknowledged already.
+type Plan struct {
+	Writes   []Write
+	Reads    []Read
+	Channels []ChannelChange
+	Requests []Request
+	Replies  []Reply
+	Notes    []Note
+	// Resign is non-empty when the machine must not go on: a broken invariant.
+	Resign string
+	// Reclaim: a broker knows a higher controller epoch than ours. Verify the fence in
+	// ZooKeeper; if it still holds, claim again with back-off.
+	Reclaim bool
+	// RereadBrokers: a broker has a newer czxid than we know.
+	RereadBrokers bool
+}
+
+// Write is one conditional change of ZooKeeper; all of them are made under the Fence.
+// Seq identifies it in its Result and is unique for the machine's life.
+type Write struct {
+	Seq  uint64
+	Body WriteBody
+}
+
+// WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
+// DeleteNotifications.
+type WriteBody interface{ write() }
+
+// SetState replaces a state znode of version State.PartitionEpoch (the version
+// expected, not the one it will have).
+type SetState struct {
+	ID    partition.ID
+	State partition.State
+}
+
+// CreateState creates a state znode, and its parents where they are missing. Found
+// already there: a Conflict that carries what is there.
+type CreateState struct {
+	ID    partition.ID
+	State partition.State
+}
+
+// SetTopic rewrites a topic znode (JSON version 3) on condition of Version. Found at
+// another version: a Conflict without content; the topic's watch brings the news.
+type SetTopic struct {
+	Name       string
+	Version    int32
+	ID         cluster.TopicID
+	Partitions []PartitionRead
+}
+
+// CreateTopic creates /config/topics/<name> and /brokers/topics/<name> together.
+type CreateTopic struct {
+	Name       string
+	ID         cluster.TopicID // zero: none is written (inter-broker protocol < 2.8-IV0)
+	Partitions []PartitionRead
+	Configs    []TopicConfig
+}
+
+// NextProducerIDs takes the next block of 1000 ids from /latest_producer_id_block.
+type NextProducerIDs struct{ Broker int32 }
+
+// DeleteNotifications removes handled notification znodes; missing ones are fine.
+type DeleteNotifications struct{ Paths []string }
+
+func (SetState) write()            {}
+func (CreateState) write()         {}
+func (SetTopic) write()            {}
+func (CreateTopic) write()         {}
+func (NextProducerIDs) write()     {}
+func (DeleteNotifications) write() {}
+
+// Outcome of a Write. Unknown outcomes (connection lost after sending) are resolved
+// by zkstore through reading back; they never reach the planner.
+type Outcome int
+
+const (
+	// Applied: ZooKeeper has it, or had it already by this very write.
+	Applied Outcome = iota
+	// Conflict: somebody else was there first; Found says what is there now.
+	Conflict
+	// Failed: not applied, Reason says why. Tried again later.
+	Failed
+)
+
+// Result is the outcome of one Write. A fenced write has none: the role is lost.
+type Result struct {
+	Seq     uint64
+	Outcome Outcome
+	Version int32     // Applied SetState, CreateState, SetTopic, CreateTopic: dataVersion now
+	Found   StateRead // Conflict of SetState and CreateState
+	Start   int64     // Applied NextProducerIDs: first id of the block
+	Length  int32     // Applied NextProducerIDs: number of ids
+	Reason  string
+}
+
+// Read asks for something to be read; the answer is an event.
+type Read struct {
+	States      []partition.ID // answered by Refreshed
+	TopicConfig string         // answered by TopicConfigRead
+}
+
+// ChannelChange opens a channel to a broker's endpoint, or closes it (Close). Opening
+// one for a broker that has one replaces it.
+type ChannelChange struct {
+	Broker cluster.Broker
+	Close  bool
+}
+
+// RequestKind is one of the three control requests.
+type RequestKind int
+
+// In the order in which they go out to one broker.
+const (
+	LeaderAndISR RequestKind = iota
+	UpdateMetadata
+	StopReplica
+)
+
+// String returns Kafka's name of the request.
+func (k RequestKind) String() string {
+	return [...]string{"LeaderAndIsr", "UpdateMetadata", "StopReplica"}[k]
+}
+
+// Request is one control request to one broker, to be sent on connection Conn only
+// and to be answered with BrokerReplied{Seq}. At most one is under way for each broker.
+type Request struct {
+	Kind            RequestKind
+	Broker          int32
+	BrokerEpoch     epoch.Broker
+	Conn            uint64
+	Seq             uint64
+	ControllerID    int32
+	ControllerEpoch epoch.Controller
+	Topics          []TopicStates    // one entry a topic, sorted
+	Live            []cluster.Broker // UpdateMetadata: the whole live list, Baton included; LeaderAndIsr: the leaders named
+}
+
+// TopicStates groups partitions by topic, as the requests do.
+type TopicStates struct {
+	Name       string
+	ID         cluster.TopicID
+	Partitions []PartitionState
+}
+
+// PartitionState is one partition as a broker is told it.
+type PartitionState struct {
+	Number     int32
+	State      partition.State
+	Assignment partition.Assignment
+	Offline    []int32 // UpdateMetadata
+	IsNew      bool    // LeaderAndIsr
+}
+
+// Reply answers a Call.
+type Reply struct {
+	Token uint64
+	Body  ReplyBody
+}
+
+// ReplyBody is one of the four below, matching the call.
+type ReplyBody interface{ reply() }
+
+// AlterPartitionReply answers AlterPartition. Err is the top-level error, nil if none;
+// Items has one entry for each of the request, in its order.
+type AlterPartitionReply struct {
+	Err   *kerr.Error
+	Items []AlterItemReply
+}
+
+// AlterItemReply is one partition's answer.
+type AlterItemReply struct {
+	Topic   string
+	TopicID cluster.TopicID
+	Number  int32
+	Err     *kerr.Error
+	State   isr.LeaderAndISR // meaningful without Err
+}
+
+// ControlledShutdownReply lists what the broker still leads.
+type ControlledShutdownReply struct {
+	Err       *kerr.Error
+	Remaining []partition.ID
+}
+
+// AllocateProducerIDsReply carries a block.
+type AllocateProducerIDsReply struct {
+	Err    *kerr.Error
+	Start  int64
+	Length int32
+}
+
+// CreateTopicsReply has one entry for each topic of the request, in its order.
+type CreateTopicsReply struct{ Topics []NewTopicReply }
+
+// NewTopicReply is one topic's answer. Message explains Err.
+type NewTopicReply struct {
+	Name       string
+	ID         cluster.TopicID
+	Partitions int32
+	Factor     int16
+	Err        *kerr.Error
+	Message    string
+}
+
+func (AlterPartitionReply) reply()      {}
+func (ControlledShutdownReply) reply()  {}
+func (AllocateProducerIDsReply) reply() {}
+func (CreateTopicsReply) reply()        {}
+
+// NoteKind says what a Note is about.
+type NoteKind string
+
+// Kinds of notes; the executor logs and counts them.
+const (
+	NoteElection     NoteKind = "election"      // a committed change of leader or ISR by us
+	NoteISRChange    NoteKind = "isr-change"    // a committed AlterPartition
+	NoteRefused      NoteKind = "refused"       // an AlterPartition item not accepted
+	NoteBroker       NoteKind = "broker"        // a broker came, went, bounced, moved or is leaving
+	NoteTopic        NoteKind = "topic"         // a topic came, grew, was repaired, held or went
+	NoteBad          NoteKind = "bad-znode"     // a znode that cannot be understood
+	NoteTold         NoteKind = "told"          // a broker refused or failed a request
+	NoteAlarm        NoteKind = "alarm"         // an operator should look
+	NoteDirectory    NoteKind = "log-directory" // a replica went offline or came back
+	NoteWriteFailed  NoteKind = "write-failed"  // a write that was not applied, tried again later
+	NoteConflict     NoteKind = "conflict"      // a write found another version and was decided again
+	NoteNotYetServed NoteKind = "not-served"    // work that a later release will do
+)
+
+// Note is something worth logging, counting or journalling; decisions never depend
+// on it.
+type Note struct {
+	Kind      NoteKind
+	Text      string
+	Partition partition.ID // where it applies
+	Broker    int32        // where it applies, else -1
+	Strategy  partition.Strategy
+	From, To  partition.State // elections and ISR changes
+}
