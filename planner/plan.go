@@ -251,3 +251,11 @@ type Note struct {
 	Strategy  partition.Strategy
 	From, To  partition.State // elections and ISR changes
 }
+
+// View is what readers outside the loop may look at, on the loop's goroutine only.
+type View struct {
+	ControllerID int32
+	Fence        epoch.Fence
+	Self         cluster.Broker
+	Image        *cluster.Image
+}
