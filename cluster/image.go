@@ -42,6 +42,16 @@ func (im *Image) AddBaton(id int32) { im.batons[id] = true }
 // IsBaton reports whether the id belongs or ever belonged to a Baton.
 func (im *Image) IsBaton(id int32) bool { return im.batons[id] }
 
+// Batons returns every id known as a Baton's, sorted.
+func (im *Image) Batons() []int32 {
+	out := make([]int32, 0, len(im.batons))
+	for id := range im.batons {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Brokers returns the registered brokers by id, Batons left out.
 func (im *Image) Brokers() []*Broker {
 	out := make([]*Broker, 0, len(im.brokers))
@@ -240,4 +250,20 @@ func (im *Image) OfflineReplicas(p *Partition) []int32 {
 // HasLeader reports whether a registered broker leads p.
 func (im *Image) HasLeader(p *Partition) bool {
 	return p.Known && p.State.Leader != isr.NoLeader && im.brokers[p.State.Leader] != nil
+}
+
+// Candidates returns the brokers that may be given a replica, by id: those registered,
+// and those known only because they host replicas. Batons are never among them.
+func (im *Image) Candidates() []int32 {
+	var out []int32
+	for id := range im.brokers {
+		out = append(out, id)
+	}
+	for id, parts := range im.hosted {
+		if im.brokers[id] == nil && !im.batons[id] && len(parts) > 0 {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
 }

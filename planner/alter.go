@@ -1,0 +1,240 @@
+package planner
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+)
+
+// alterCall is an AlterPartition request under way; it is answered when the last of
+// its items is.
+type alterCall struct {
+	token   uint64
+	version int16
+	open    int
+	done    bool
+	reply   AlterPartitionReply
+}
+
+// alterItem is one of its partitions.
+type alterItem struct {
+	call  *alterCall
+	index int
+	id    partition.ID
+	req   isr.AlterRequest
+	reads int // how often the znode was read again for it
+}
+
+func (c *alterCall) abort(m *Machine) {
+	if !c.done {
+		c.done = true
+		m.reply(c.token, AlterPartitionReply{Err: kerr.NotController})
+	}
+}
+
+func (m *Machine) alterPartition(token uint64, c AlterPartition) {
+	if m.staleEpoch(c.Broker, c.BrokerEpoch) {
+		m.reply(token, AlterPartitionReply{Err: kerr.StaleBrokerEpoch})
+		return
+	}
+	call := &alterCall{token: token, version: c.Version, open: len(c.Items)}
+	call.reply.Items = make([]AlterItemReply, len(c.Items))
+	for i, it := range c.Items {
+		name := it.Topic
+		if c.Version >= 2 {
+			if t := m.im.TopicByID(it.TopicID); t != nil {
+				name = t.Name
+			}
+		}
+		call.reply.Items[i] = AlterItemReply{Topic: name, TopicID: it.TopicID, Number: it.Number}
+		req := it.Request
+		req.Sender = c.Broker
+		m.alter(&alterItem{call: call, index: i, id: partition.ID{Topic: name, Number: it.Number}, req: req})
+	}
+	if len(c.Items) == 0 {
+		m.finishAlter(call)
+	}
+}
+
+// alter decides about one item; while another write of the partition is under way it
+// waits for that one's outcome.
+func (m *Machine) alter(it *alterItem) {
+	p := m.im.Partition(it.id)
+	if p == nil || !p.Known || p.Broken != "" {
+		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+		return
+	}
+	if m.inflight[it.id] != nil || m.reads[it.id] {
+		m.waiting[it.id] = append(m.waiting[it.id], it)
+		return
+	}
+	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Assignment.Replicas, it.req, func(b int32) bool { return m.im.EligibleForISR(p, b) })
+	switch verdict {
+	case isr.Accept:
+		m.propose(&change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+			from: p.State, view: m.im.View(), alter: it})
+	case isr.Current:
+		m.answerAlter(it, nil, p.State.LeaderAndISR)
+	case isr.Ahead:
+		m.alterAhead(it)
+	case isr.Fenced:
+		m.answerAlter(it, kerr.FencedLeaderEpoch, isr.LeaderAndISR{})
+	default:
+		m.answerAlter(it, m.ineligible(it.call.version), isr.LeaderAndISR{})
+	}
+}
+
+// alterAhead reads the znode again before saying that the sender knows more than we do:
+// a leader below inter-broker protocol 2.7 writes it itself (KAFKA-14154).
+func (m *Machine) alterAhead(it *alterItem) {
+	if it.reads > 0 {
+		m.answerAlter(it, kerr.NotController, isr.LeaderAndISR{})
+		return
+	}
+	it.reads++
+	m.waiting[it.id] = append(m.waiting[it.id], it)
+	m.reads[it.id] = true
+	m.plan.Reads = append(m.plan.Reads, Read{States: []partition.ID{it.id}})
+}
+
+// ineligible is the code on which a leader goes back to its last committed ISR and
+// tries again by itself, in the version it speaks (08.3).
+func (m *Machine) ineligible(version int16) *kerr.Error {
+	if version >= 2 {
+		return kerr.IneligibleReplica
+	}
+	return kerr.OperationNotAttempted
+}
+
+func (m *Machine) alterApplied(it *alterItem, now isr.LeaderAndISR) { m.answerAlter(it, nil, now) }
+
+// alterConflict decides again on what was found; the reads bound how often.
+func (m *Machine) alterConflict(it *alterItem) {
+	if it.reads++; it.reads > 3 {
+		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+		return
+	}
+	m.waiting[it.id] = append(m.waiting[it.id], it)
+}
+
+func (m *Machine) alterFailed(it *alterItem) {
+	m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+}
+
+// wakeWaiting decides again about the items that waited for a partition's write or
+// read. Our own decisions come first: what they change makes most items moot.
+func (m *Machine) wakeWaiting(id partition.ID) {
+	items := m.waiting[id]
+	if len(items) == 0 {
+		return
+	}
+	delete(m.waiting, id)
+	m.decide(id)
+	for _, it := range items {
+		m.alter(it)
+	}
+}
+
+// refuseWaiting answers the items of a partition that is gone.
+func (m *Machine) refuseWaiting(c *change) {
+	items := m.waiting[c.id]
+	delete(m.waiting, c.id)
+	if c.alter != nil {
+		items = append(items, c.alter)
+	}
+	for _, it := range items {
+		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+	}
+}
+
+func (m *Machine) answerAlter(it *alterItem, err *kerr.Error, now isr.LeaderAndISR) {
+	r := &it.call.reply.Items[it.index]
+	r.Err, r.State = err, now
+	if err != nil {
+		m.note(Note{Kind: NoteRefused, Partition: it.id, Broker: it.req.Sender,
+			Text: fmt.Sprintf("%v: broker %d asked for ISR %v at leader epoch %d, version %d: %v", it.id, it.req.Sender, []int32(it.req.ISR), it.req.LeaderEpoch, it.req.PartitionEpoch, err)})
+	}
+	if it.call.open--; it.call.open == 0 {
+		m.finishAlter(it.call)
+	}
+}
+
+func (m *Machine) finishAlter(c *alterCall) {
+	if !c.done {
+		c.done = true
+		m.reply(c.token, c.reply)
+	}
+}
+
+// shutdownCall is a broker's wish to leave, open until everything it led that can be
+// led by others is.
+type shutdownCall struct {
+	token  uint64
+	broker int32
+	epoch  epoch.Broker
+}
+
+// controlledShutdown marks a broker as leaving (08.4): its leaderships move, its
+// memberships end, both by the ordinary decision about each partition.
+func (m *Machine) controlledShutdown(token uint64, c ControlledShutdown) {
+	b := m.im.Broker(c.Broker)
+	switch {
+	case b == nil:
+		m.reply(token, ControlledShutdownReply{Err: kerr.BrokerNotAvailable})
+		return
+	case c.BrokerEpoch != epoch.Unknown && c.BrokerEpoch != b.Epoch:
+		// Also for a larger one: we have not seen that incarnation yet, and it asks again.
+		m.plan.RereadBrokers = c.BrokerEpoch > b.Epoch
+		m.reply(token, ControlledShutdownReply{Err: kerr.StaleBrokerEpoch})
+		return
+	}
+	if !m.im.Leaving(c.Broker) {
+		m.im.SetLeaving(c.Broker)
+		m.noteBroker(c.Broker, "is leaving")
+	}
+	for _, id := range m.im.PartitionsOn(c.Broker) {
+		p := m.im.Partition(id)
+		m.touch(id)
+		m.announceMetadata(id)
+		if l := m.ledgers[c.Broker]; l != nil && p.Known && p.State.Leader != c.Broker && len(p.Assignment.Replicas) > 1 {
+			l.sr[id] = struct{}{} // stops it from fetching its way back into the ISR
+		}
+	}
+	m.leavings = append(m.leavings, &shutdownCall{token: token, broker: c.Broker, epoch: b.Epoch})
+}
+
+func (m *Machine) settleShutdowns() {
+	open := m.leavings[:0]
+	for _, c := range m.leavings {
+		if m.staleEpoch(c.broker, c.epoch) {
+			m.reply(c.token, ControlledShutdownReply{Err: kerr.BrokerNotAvailable})
+			continue
+		}
+		remaining, busy := m.stillLed(c.broker)
+		if busy {
+			open = append(open, c)
+			continue
+		}
+		m.reply(c.token, ControlledShutdownReply{Remaining: remaining})
+	}
+	m.leavings = open
+}
+
+// stillLed returns the partitions with more than one replica that a broker leads, and
+// whether a write is under way for any of its partitions.
+func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
+	for _, id := range m.im.PartitionsOn(broker) {
+		if m.inflight[id] != nil || m.topicWrites[id.Topic] {
+			return nil, true
+		}
+		p := m.im.Partition(id)
+		if p.Known && p.State.Leader == broker && len(p.Assignment.Replicas) > 1 && m.im.Topic(id.Topic).Held == "" {
+			led = append(led, id)
+		}
+	}
+	return led, false
+}

@@ -1,0 +1,147 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+
+	"baton/cluster"
+	"baton/partition"
+)
+
+// brokersChanged compares /brokers/ids with the image (03.1). A larger czxid is a
+// restart, however fast: what it led moves on, what it followed loses it from the ISR,
+// both because its standing is Lapsed until a state is decided that knows of it.
+func (m *Machine) brokersChanged(e BrokersChanged) {
+	m.badBrokerZnodes(e)
+	seen := map[int32]bool{}
+	for _, b := range e.Brokers {
+		if m.im.IsBaton(b.ID) {
+			continue
+		}
+		seen[b.ID] = true
+		old := m.im.Broker(b.ID)
+		switch {
+		case old == nil:
+			m.liveGen++
+			m.brokerUp(b)
+			m.noteBroker(b.ID, "registered")
+		case old.Epoch < b.Epoch:
+			m.liveGen++
+			m.brokerUp(b)
+			m.noteBroker(b.ID, fmt.Sprintf("bounced: registration %d is now %d", old.Epoch, b.Epoch))
+		case old.Epoch > b.Epoch:
+			// An answer older than what we know already; the next one is newer.
+		case !sameAddress(*old, b):
+			m.liveGen++
+			m.im.PutBroker(b)
+			m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: b})
+			m.noteBroker(b.ID, "changed its endpoints")
+		}
+	}
+	for _, b := range m.im.Brokers() {
+		if !seen[b.ID] && !slices.Contains(e.BadIDs, b.ID) {
+			m.liveGen++
+			m.brokerGone(b.ID)
+		}
+	}
+	m.repairAll()
+}
+
+func (m *Machine) badBrokerZnodes(e BrokersChanged) {
+	for id := range m.badBrokers {
+		if !slices.Contains(e.BadIDs, id) {
+			delete(m.badBrokers, id)
+		}
+	}
+	for i, b := range e.Bad {
+		id := int32(-1)
+		if i < len(e.BadIDs) {
+			id = e.BadIDs[i]
+		}
+		if m.badBrokers[id] != b.Reason {
+			m.badBrokers[id] = b.Reason
+			m.bad(b.Path, b.Reason)
+		}
+	}
+}
+
+func sameAddress(a, b cluster.Broker) bool {
+	return slices.Equal(a.Endpoints, b.Endpoints) && a.Rack == b.Rack && a.HasRack == b.HasRack
+}
+
+// brokerUp takes in a new registration: an empty ledger, so that it is told
+// everything; everybody else hears that its replicas are back.
+func (m *Machine) brokerUp(b cluster.Broker) {
+	if m.im.IsBaton(b.ID) {
+		return
+	}
+	m.im.PutBroker(b)
+	l := newLedger(b.Epoch)
+	m.ledgers[b.ID] = l
+	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
+		if p.Known {
+			l.um[partition.ID{Topic: t.Name, Number: p.Number}] = struct{}{}
+		}
+	})
+	for _, id := range m.im.PartitionsOn(b.ID) {
+		if p := m.im.Partition(id); p.Known {
+			l.lai[id] = false
+			m.announceMetadata(id)
+		}
+	}
+	m.touchAllOn(b.ID)
+	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: b})
+}
+
+func (m *Machine) brokerGone(id int32) {
+	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: *m.im.Broker(id), Close: true})
+	m.im.RemoveBroker(id)
+	delete(m.ledgers, id)
+	for _, pid := range m.im.PartitionsOn(id) {
+		m.announceMetadata(pid)
+	}
+	m.touchAllOn(id)
+	m.noteBroker(id, "is gone")
+}
+
+func (m *Machine) noteBroker(id int32, text string) {
+	m.note(Note{Kind: NoteBroker, Broker: id, Text: fmt.Sprintf("broker %d %s", id, text)})
+}
+
+// logDirFailed asks the brokers which replicas they lost: a LeaderAndIsr for all of
+// them is answered with KAFKA_STORAGE_ERROR for those (03.6).
+func (m *Machine) logDirFailed(e LogDirFailed) {
+	for _, b := range e.Brokers {
+		l := m.ledgers[b]
+		if l == nil {
+			continue
+		}
+		for _, id := range m.im.PartitionsOn(b) {
+			if p := m.im.Partition(id); p.Known {
+				l.addLAI(id, false)
+			}
+		}
+		m.noteBroker(b, "reported a failed log directory")
+	}
+	if len(e.Paths) > 0 {
+		m.write(DeleteNotifications{Paths: e.Paths}, func(Result) {})
+	}
+}
+
+// replicaDir takes in what a LeaderAndIsr answer says about a replica's directory.
+func (m *Machine) replicaDir(broker int32, id partition.ID, failed bool) {
+	p := m.im.Partition(id)
+	if p == nil || slices.Contains(p.Dirs, broker) == failed {
+		return
+	}
+	text := "is back"
+	if failed {
+		text = "is offline: its log directory failed"
+		p.Dirs = append(slices.Clone(p.Dirs), broker)
+	} else {
+		p.Dirs = slices.DeleteFunc(slices.Clone(p.Dirs), func(d int32) bool { return d == broker })
+	}
+	m.note(Note{Kind: NoteDirectory, Broker: broker, Partition: id, Text: fmt.Sprintf("replica %d of %v %s", broker, id, text)})
+	m.announceMetadata(id)
+	m.touch(id)
+}

@@ -1,0 +1,99 @@
+package planner
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"baton/epoch"
+)
+
+// call starts a request from outside.
+func (m *Machine) call(c Call) {
+	switch b := c.Body.(type) {
+	case AlterPartition:
+		m.alterPartition(c.Token, b)
+	case ControlledShutdown:
+		m.controlledShutdown(c.Token, b)
+	case AllocateProducerIDs:
+		m.allocateProducerIDs(c.Token, b)
+	case CreateTopics:
+		m.createTopics(c.Token, b)
+	}
+}
+
+// notController is the answer of a process that does not hold the role.
+func notController(body CallBody) ReplyBody {
+	switch b := body.(type) {
+	case AlterPartition:
+		return AlterPartitionReply{Err: kerr.NotController}
+	case ControlledShutdown:
+		// Kafka's own answer here is ControllerMoved, which has this code (08.4).
+		return ControlledShutdownReply{Err: kerr.StaleControllerEpoch}
+	case AllocateProducerIDs:
+		return AllocateProducerIDsReply{Err: kerr.NotController}
+	case CreateTopics:
+		r := CreateTopicsReply{}
+		for _, t := range b.Topics {
+			r.Topics = append(r.Topics, NewTopicReply{Name: t.Name, Err: kerr.NotController})
+		}
+		return r
+	}
+	return nil
+}
+
+// failCalls answers everything that is open; the peer finds the new holder itself.
+func (m *Machine) failCalls() {
+	for _, items := range m.waiting {
+		for _, it := range items {
+			it.call.abort(m)
+		}
+	}
+	for _, c := range m.inflight {
+		if c.alter != nil {
+			c.alter.call.abort(m)
+		}
+	}
+	for _, c := range m.leavings {
+		m.reply(c.token, ControlledShutdownReply{Err: kerr.StaleControllerEpoch})
+	}
+	for token := range m.blocks {
+		m.reply(token, AllocateProducerIDsReply{Err: kerr.NotController})
+	}
+	for _, c := range m.creates {
+		m.reply(c.token, notController(c.body))
+	}
+}
+
+// settleCalls answers the calls that have become answerable.
+func (m *Machine) settleCalls() {
+	m.settleShutdowns()
+	m.settleCreates()
+}
+
+// staleEpoch reports whether a broker speaks as another incarnation than the one
+// registered; an unknown broker does too.
+func (m *Machine) staleEpoch(broker int32, e epoch.Broker) bool {
+	b := m.im.Broker(broker)
+	return b == nil || b.Epoch != e
+}
+
+// allocateProducerIDs gives out the next block (08.5).
+func (m *Machine) allocateProducerIDs(token uint64, c AllocateProducerIDs) {
+	switch {
+	case m.im.Broker(c.Broker) == nil:
+		m.reply(token, AllocateProducerIDsReply{Err: kerr.BrokerIDNotRegistered})
+		return
+	case m.staleEpoch(c.Broker, c.BrokerEpoch):
+		m.reply(token, AllocateProducerIDsReply{Err: kerr.StaleBrokerEpoch})
+		return
+	}
+	m.blocks[token] = struct{}{}
+	m.write(NextProducerIDs{Broker: c.Broker}, func(r Result) {
+		delete(m.blocks, token)
+		if r.Outcome != Applied {
+			m.note(Note{Kind: NoteWriteFailed, Broker: c.Broker, Text: "producer ids: " + r.Reason})
+			m.reply(token, AllocateProducerIDsReply{Err: kerr.UnknownServerError})
+			return
+		}
+		m.reply(token, AllocateProducerIDsReply{Start: r.Start, Length: r.Length})
+	})
+}

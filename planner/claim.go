@@ -1,0 +1,48 @@
+package planner
+
+import (
+	"fmt"
+
+	"baton/cluster"
+	"baton/partition"
+)
+
+// claim starts the role from what was read under it. Brokers hear the live list
+// first, then their partitions, then everybody's state (02.4).
+func (m *Machine) claim(c Claimed) {
+	m.reset()
+	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
+	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))
+	m.reread = m.now + 30_000
+	m.setWork(c.Deleting, c.Reassigning)
+	for _, b := range c.Brokers {
+		if !m.im.IsBaton(b.ID) {
+			m.im.PutBroker(b) // repairs choose among them
+		}
+	}
+	states := indexStates(c.States)
+	for _, t := range c.Topics {
+		m.intakeTopic(t, states)
+	}
+	for _, b := range c.BadBrokers {
+		m.bad(b.Path, b.Reason)
+	}
+	m.liveGen++
+	for _, b := range c.Brokers {
+		m.brokerUp(b)
+	}
+	m.repairAll()
+	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
+		m.touch(partition.ID{Topic: t.Name, Number: p.Number})
+	})
+	m.note(Note{Kind: NoteBroker, Broker: -1, Text: fmt.Sprintf("claimed at %v: %d brokers, %d topics, %d partitions",
+		c.Fence, len(c.Brokers), m.im.TopicCount(), m.im.PartitionCount())})
+}
+
+func indexStates(states []StateRead) map[partition.ID]StateRead {
+	out := make(map[partition.ID]StateRead, len(states))
+	for _, s := range states {
+		out[s.ID] = s
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+package planner
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"baton/cluster"
+	"baton/isr"
+	"baton/partition"
+	"baton/topicconfig"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// createCall is a CreateTopics request under way. It is answered when every topic of
+// it has failed, or has its leaders and the brokers know; at the deadline, with
+// REQUEST_TIMED_OUT for those that have none yet.
+type createCall struct {
+	token    uint64
+	body     CreateTopics
+	reply    CreateTopicsReply
+	pending  map[int]bool // topics not answered yet, by index
+	written  map[int]Millis
+	deadline Millis
+}
+
+func (m *Machine) createTopics(token uint64, c CreateTopics) {
+	call := &createCall{token: token, body: c, pending: map[int]bool{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
+	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
+	for i, t := range c.Topics {
+		r := &call.reply.Topics[i]
+		r.Name = t.Name
+		parts, err := m.validateTopic(t)
+		if err != nil {
+			r.Err, r.Message = err.code, err.text
+			continue
+		}
+		r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas)) //nolint:gosec // checked sizes
+		if c.ValidateOnly {
+			continue
+		}
+		if m.set.TopicIDs {
+			r.ID = t.ID
+		}
+		call.pending[i] = true
+		m.write(CreateTopic{Name: t.Name, ID: r.ID, Partitions: parts, Configs: t.Configs}, func(w Result) { m.topicCreated(call, i, parts, w) })
+	}
+	m.creates = append(m.creates, call)
+}
+
+type refusal struct {
+	code *kerr.Error
+	text string
+}
+
+func refuse(code *kerr.Error, format string, args ...any) *refusal {
+	return &refusal{code, fmt.Sprintf(format, args...)}
+}
+
+// validateTopic checks one new topic in Kafka's order (05.7) and returns its assignment.
+func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
+	if t.Name == "__cluster_metadata" {
+		return nil, refuse(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", t.Name)
+	}
+	if m.im.Topic(t.Name) != nil || m.badTopics[t.Name] != "" {
+		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' already exists.", t.Name)
+	}
+	if t.Assignment != nil && (t.Partitions != -1 || t.Factor != -1) {
+		return nil, refuse(kerr.InvalidRequest, "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.")
+	}
+	parts, err := m.assignment(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := topicconfig.ValidName(t.Name); err != nil {
+		return nil, refuse(kerr.InvalidTopicException, "%s", err)
+	}
+	if m.deleting[t.Name] {
+		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' is marked for deletion.", t.Name)
+	}
+	for _, o := range m.im.Topics() {
+		if topicconfig.Collides(o.Name, t.Name) {
+			return nil, refuse(kerr.InvalidTopicException, "Topic '%s' collides with existing topics: %s", t.Name, o.Name)
+		}
+	}
+	configs := map[string]*string{}
+	for _, c := range t.Configs {
+		configs[c.Name] = c.Value
+	}
+	if err := topicconfig.Validate(configs); err != nil {
+		return nil, refuse(kerr.InvalidConfig, "%s", err)
+	}
+	return parts, nil
+}
+
+func (m *Machine) assignment(t NewTopic) ([]PartitionRead, *refusal) {
+	if t.Assignment != nil {
+		return m.manualAssignment(t)
+	}
+	n, factor := t.Partitions, t.Factor
+	if n == -1 {
+		n = m.set.Partitions
+	}
+	if factor == -1 {
+		factor = m.set.Factor
+	}
+	var places []partition.Place
+	for _, b := range m.im.Brokers() {
+		places = append(places, partition.Place{ID: b.ID, Rack: b.Rack, HasRack: b.HasRack})
+	}
+	lists, err := partition.Assign(places, n, factor, t.Seed)
+	switch {
+	case errors.Is(err, partition.ErrPartitions):
+		return nil, refuse(kerr.InvalidPartitions, "%s", err)
+	case err != nil:
+		return nil, refuse(kerr.InvalidReplicationFactor, "%s", err)
+	}
+	parts := make([]PartitionRead, len(lists))
+	for i, l := range lists {
+		parts[i] = PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: l}} //nolint:gosec // < n
+	}
+	return parts, nil
+}
+
+// manualAssignment checks what Kafka checks, and that no replica goes to a Baton.
+func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
+	if len(t.Assignment) == 0 {
+		return nil, refuse(kerr.InvalidReplicaAssignment, "The manual assignment is empty.")
+	}
+	parts := make([]PartitionRead, 0, len(t.Assignment))
+	for n, replicas := range t.Assignment {
+		set := isr.Set(replicas)
+		switch {
+		case len(replicas) == 0:
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Partition %d has no replicas.", n)
+		case !set.Distinct():
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Duplicate replica assignment found: %d -> %v", n, replicas)
+		case m.namesBaton(replicas):
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Partition %d is assigned to %v, of which one is a controller that hosts no replicas.", n, replicas)
+		case set[0] < 0 || slices.Min(replicas) < 0:
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Partition %d has a negative broker id: %v", n, replicas)
+		}
+		parts = append(parts, PartitionRead{Number: n, Assignment: partition.Assignment{Replicas: replicas}})
+	}
+	slices.SortFunc(parts, func(a, b PartitionRead) int { return int(a.Number) - int(b.Number) })
+	for i, p := range parts {
+		if int(p.Number) != i {
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Partitions should be a consecutive 0-based integer sequence")
+		}
+		if len(p.Assignment.Replicas) != len(parts[0].Assignment.Replicas) {
+			return nil, refuse(kerr.InvalidReplicaAssignment, "All partitions should have the same number of replicas")
+		}
+	}
+	return parts, nil
+}
+
+// topicCreated takes in the outcome of writing a new topic; its partitions are
+// initialised like any other's.
+func (m *Machine) topicCreated(call *createCall, i int, parts []PartitionRead, w Result) {
+	r := &call.reply.Topics[i]
+	switch w.Outcome {
+	case Applied:
+		call.written[i] = m.now
+		m.intakeTopic(TopicRead{Name: r.Name, Version: w.Version, ID: r.ID, Partitions: parts}, nil)
+		return
+	case Conflict:
+		r.Err, r.Message = kerr.TopicAlreadyExists, fmt.Sprintf("Topic '%s' already exists.", r.Name)
+	case Failed:
+		r.Err, r.Message = kerr.UnknownServerError, w.Reason
+		m.note(Note{Kind: NoteWriteFailed, Broker: -1, Partition: partition.ID{Topic: r.Name, Number: -1}, Text: "creating topic " + r.Name + ": " + w.Reason})
+	}
+	delete(call.pending, i)
+}
+
+func (m *Machine) settleCreates() {
+	open := m.creates[:0]
+	for _, c := range m.creates {
+		for i := range c.pending {
+			if at, ok := c.written[i]; ok && m.topicReady(c.reply.Topics[i].Name, at) {
+				delete(c.pending, i)
+			}
+		}
+		if len(c.pending) > 0 && m.now < c.deadline {
+			open = append(open, c)
+			continue
+		}
+		for i := range c.pending {
+			r := &c.reply.Topics[i]
+			if _, ok := c.written[i]; !ok || c.body.Timeout <= 0 || !m.topicLed(r.Name) {
+				r.Err, r.Message = kerr.RequestTimedOut, "The topic has no leader for every partition yet."
+			}
+		}
+		m.reply(c.token, c.reply)
+	}
+	m.creates = open
+}
+
+// topicLed reports whether every partition has a leader in ZooKeeper.
+func (m *Machine) topicLed(name string) bool {
+	t := m.im.Topic(name)
+	return t != nil && !slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return !m.im.HasLeader(&p) })
+}
+
+// topicReady: led, and told to all brokers that listen; sick ones are waited for only
+// so long, as the creator cannot do anything about them.
+func (m *Machine) topicReady(name string, written Millis) bool {
+	if !m.topicLed(name) {
+		return false
+	}
+	if m.now-written >= m.set.ToldWait {
+		return true
+	}
+	for _, p := range m.im.Topic(name).Partitions {
+		id := partition.ID{Topic: name, Number: p.Number}
+		for _, l := range m.ledgers {
+			if l.up && !l.knowsOf(id) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// knowsOf reports whether nothing about the partition is left to be told.
+func (l *ledger) knowsOf(id partition.ID) bool {
+	_, lai := l.lai[id]
+	_, um := l.um[id]
+	if lai || um {
+		return false
+	}
+	if l.out != nil {
+		if _, ok := l.out.items[id]; ok {
+			return false
+		}
+	}
+	return true
+}

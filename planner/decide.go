@@ -1,0 +1,278 @@
+package planner
+
+import (
+	"fmt"
+
+	"baton/cluster"
+	"baton/isr"
+	"baton/partition"
+)
+
+// change is a state write under way.
+type change struct {
+	id       partition.ID
+	next     partition.State
+	from     partition.State
+	strategy partition.Strategy
+	view     int64 // broker registrations taken into account
+	alter    *alterItem
+}
+
+// maxConflicts is how often in a row a decision is made again at once; after that the
+// partition waits for RetryAfter, so that two writers cannot spin.
+const maxConflicts = 5
+
+// decide compares what a partition is with what it should be and writes the
+// difference. It is safe to call at any time: nothing to do is the common case.
+func (m *Machine) decide(id partition.ID) {
+	t, p := m.im.Topic(id.Topic), m.im.Partition(id)
+	switch {
+	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic]:
+		return
+	case m.retry[id] > m.now:
+		return
+	case m.namesBaton(p.Assignment.Replicas):
+		return // until the topic's repair is acknowledged, or a broker is there to repair with
+	case !p.Known:
+		m.initialise(id, p)
+		return
+	}
+	in := partition.Input{
+		Replicas: p.Assignment.Replicas, Current: p.State.LeaderAndISR,
+		Standing:       func(b int32) partition.Standing { return m.im.Standing(p, b) },
+		MarkRecovering: m.set.LeaderRecovery,
+	}
+	next, why := partition.Elect(in)
+	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
+		allowed, known := m.uncleanAllowed(id.Topic)
+		if !known {
+			return // decided when the topic's configuration has been read
+		}
+		in.AllowUnclean = allowed
+		next, why = partition.Elect(in)
+	}
+	if why == partition.Keep && m.bump[id] {
+		next.LeaderEpoch++
+		why = partition.Repaired
+	}
+	if why == partition.Keep {
+		return
+	}
+	m.propose(&change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+		from: p.State, strategy: why, view: m.im.View()})
+}
+
+// initialise makes the first state of a new partition (04.3); without a live replica
+// it stays new until one registers.
+func (m *Machine) initialise(id partition.ID, p *cluster.Partition) {
+	first, ok := partition.First(p.Assignment.Replicas, func(b int32) partition.Standing { return m.im.Standing(p, b) })
+	if !ok {
+		return
+	}
+	m.propose(&change{id: id, next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
+		from: partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: isr.NoLeader}}, strategy: partition.Initial, view: m.im.View()})
+}
+
+// outsiderLives reports whether a live replica outside the ISR could lead if the
+// operator accepted loss: only then the topic's configuration matters.
+func (m *Machine) outsiderLives(p *cluster.Partition) bool {
+	for _, b := range p.Assignment.Replicas {
+		if !p.State.ISR.Has(b) && m.im.EligibleForISR(p, b) {
+			return true
+		}
+	}
+	return false
+}
+
+// uncleanAllowed returns the topic's own setting, else the static default. known is
+// false while the topic's configuration is being read; unreadable means not allowed.
+func (m *Machine) uncleanAllowed(topic string) (allowed, known bool) {
+	if c, ok := m.unclean[topic]; ok {
+		switch {
+		case c.Bad != "":
+			return false, true
+		case c.Unclean != nil:
+			return *c.Unclean, true
+		}
+		return m.set.UncleanElection, true
+	}
+	if !m.asked[topic] {
+		m.asked[topic] = true
+		m.plan.Reads = append(m.plan.Reads, Read{TopicConfig: topic})
+	}
+	return false, false
+}
+
+func (m *Machine) topicConfigRead(c TopicConfigRead) {
+	delete(m.asked, c.Topic)
+	m.unclean[c.Topic] = c
+	if c.Bad != "" {
+		m.bad("/config/topics/"+c.Topic, c.Bad)
+	}
+	if t := m.im.Topic(c.Topic); t != nil {
+		for i := range t.Partitions {
+			m.touch(partition.ID{Topic: c.Topic, Number: t.Partitions[i].Number})
+		}
+	}
+}
+
+// propose writes a change, unless it breaks an invariant: then this process does not
+// understand the cluster and must not lead it.
+func (m *Machine) propose(c *change) {
+	p := m.im.Partition(c.id)
+	if why := breaks(p, c); why != "" {
+		m.plan.Resign = fmt.Sprintf("about to write %v: %v over %v: %s", c.id, c.next, c.from, why)
+		return
+	}
+	m.inflight[c.id] = c
+	if p.Known {
+		m.write(SetState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
+	} else {
+		m.write(CreateState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
+	}
+}
+
+// breaks names the invariant a change would break, empty if none.
+func breaks(p *cluster.Partition, c *change) string {
+	n := c.next
+	switch {
+	case len(n.ISR) == 0:
+		return "the ISR is empty"
+	case n.Leader != isr.NoLeader && !n.ISR.Has(n.Leader):
+		return "the leader is not in the ISR"
+	case c.strategy != partition.Unclean && p.Known && !n.ISR.SubsetOf(append(p.State.ISR[:len(p.State.ISR):len(p.State.ISR)], p.Assignment.Replicas...)):
+		return "the ISR has a member that is no replica"
+	case c.strategy != partition.Unclean && c.alter == nil && p.Known && !n.ISR.SubsetOf(p.State.ISR):
+		return "a clean election adds to the ISR"
+	case c.alter == nil && p.Known && n.LeaderEpoch != p.State.LeaderEpoch+1:
+		return "a decision of ours must raise the leader epoch by one"
+	case p.Known && n.PartitionEpoch != p.State.PartitionEpoch:
+		return "not based on the acknowledged version"
+	}
+	return ""
+}
+
+// stateCommitted takes in the outcome of a state write.
+func (m *Machine) stateCommitted(c *change, r Result) {
+	if m.inflight[c.id] != c {
+		return // the topic has gone and come back meanwhile
+	}
+	delete(m.inflight, c.id)
+	p := m.im.Partition(c.id)
+	if p == nil {
+		m.refuseWaiting(c)
+		return
+	}
+	switch r.Outcome {
+	case Applied:
+		m.stateApplied(c, p, r)
+	case Conflict:
+		m.note(Note{Kind: NoteConflict, Partition: c.id, Broker: -1, Text: fmt.Sprintf("%v: decided on version %d, found %d", c.id, c.next.PartitionEpoch, r.Found.State.PartitionEpoch)})
+		m.adopt(p, r.Found)
+		if m.conflicts[c.id]++; m.conflicts[c.id] >= maxConflicts {
+			delete(m.conflicts, c.id)
+			m.retry[c.id] = m.now + m.set.RetryAfter
+		}
+		if c.alter != nil {
+			m.alterConflict(c.alter)
+		}
+	case Failed:
+		m.retry[c.id] = m.now + m.set.RetryAfter
+		m.note(Note{Kind: NoteWriteFailed, Partition: c.id, Broker: -1, Text: fmt.Sprintf("%v: %s", c.id, r.Reason)})
+		if c.alter != nil {
+			m.alterFailed(c.alter)
+		}
+	}
+	m.touch(c.id)
+	m.wakeWaiting(c.id)
+}
+
+func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
+	isNew := !p.Known
+	delete(m.conflicts, c.id)
+	p.Known, p.State, p.Seen, p.Broken = true, c.next, c.view, ""
+	p.State.PartitionEpoch = partitionEpoch(r.Version)
+	kind := NoteElection
+	switch {
+	case c.alter != nil:
+		kind = NoteISRChange
+		m.announceMetadata(c.id)
+	case isNew:
+		// Kafka tells only the ISR of a new partition; the others hear when they register.
+		for _, b := range p.State.ISR {
+			if l := m.ledgers[b]; l != nil {
+				l.addLAI(c.id, true)
+			}
+		}
+		m.announceMetadata(c.id)
+	default:
+		delete(m.bump, c.id)
+		m.announceLeadership(c.id, p)
+		m.stopLeavingFollowers(c, p)
+	}
+	m.note(Note{Kind: kind, Partition: c.id, Broker: p.State.Leader, Strategy: c.strategy, From: c.from, To: p.State,
+		Text: fmt.Sprintf("%v: %s: %v", c.id, c.strategy, p.State.LeaderAndISR)})
+	if c.alter != nil {
+		m.alterApplied(c.alter, p.State.LeaderAndISR)
+	}
+}
+
+// stopLeavingFollowers stops a leaving broker's follower instead of telling it whom to
+// follow: it would only fetch its way towards the ISR again.
+func (m *Machine) stopLeavingFollowers(c *change, p *cluster.Partition) {
+	for _, b := range p.Assignment.Replicas {
+		if l := m.ledgers[b]; l != nil && m.im.Leaving(b) && b != p.State.Leader && b != c.from.Leader {
+			delete(l.lai, c.id)
+			l.sr[c.id] = struct{}{}
+		}
+	}
+}
+
+// adopt takes a state as found in ZooKeeper for the truth and lets brokers know.
+func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
+	path := statePath(s.ID)
+	switch {
+	case s.Bad != "":
+		if p.Broken != s.Bad {
+			p.Broken = s.Bad
+			m.bad(path, s.Bad)
+		}
+		return
+	case !s.Exists:
+		if p.Known && p.Broken == "" {
+			// A new znode would begin at leader epoch 0, which no broker accepts any more.
+			p.Broken = "the znode has vanished"
+			m.bad(path, p.Broken)
+		}
+		return
+	case s.State.ControllerEpoch > m.fence.Epoch:
+		m.plan.Resign = fmt.Sprintf("%s was written by controller epoch %d, ours is %d", path, s.State.ControllerEpoch, m.fence.Epoch)
+		return
+	}
+	if p.Known && s.State.PartitionEpoch < p.State.PartitionEpoch {
+		// Versions never go back: somebody has deleted the znode and made a new one, and
+		// what brokers hold may be ahead of it.
+		p.Broken = fmt.Sprintf("its version went back from %d to %d", p.State.PartitionEpoch, s.State.PartitionEpoch)
+		m.bad(path, p.Broken)
+		return
+	}
+	changed := !p.Known || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
+	p.Broken, p.Known, p.State = "", true, s.State
+	if changed {
+		p.Seen = s.Zxid
+		m.announceLeadership(s.ID, p)
+	}
+}
+
+func (m *Machine) refreshed(s StateRead) {
+	delete(m.reads, s.ID)
+	p := m.im.Partition(s.ID)
+	if p == nil {
+		return
+	}
+	if m.inflight[s.ID] == nil { // else the write's own outcome is newer
+		m.adopt(p, s)
+		m.touch(s.ID)
+	}
+	m.wakeWaiting(s.ID)
+}

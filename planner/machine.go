@@ -1,0 +1,245 @@
+package planner
+
+import (
+	"slices"
+
+	"baton/cluster"
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+)
+
+// Machine is the controller's state between events. It is owned by one goroutine.
+// The zero value is not usable; see New.
+type Machine struct {
+	active bool
+	now    Millis
+	id     int32
+	fence  epoch.Fence
+	set    Settings
+	self   cluster.Broker
+	im     *cluster.Image
+	plan   Plan
+	seq    uint64
+
+	// dirty partitions are looked at again before the step ends.
+	dirty map[partition.ID]struct{}
+	// retry holds partitions whose write failed, until when.
+	retry map[partition.ID]Millis
+	// inflight is the one write under way for a partition; it is decided again after it.
+	inflight map[partition.ID]*change
+	// conflicts counts, in a row, writes that found another version.
+	conflicts map[partition.ID]int
+	// bump marks initialised partitions whose assignment was repaired: their leader must
+	// hear of it under a new epoch.
+	bump map[partition.ID]bool
+	// writes finds what a Result belongs to.
+	writes map[uint64]func(Result)
+
+	topicWrites map[string]bool // SetTopic under way
+	deleting    map[string]bool
+	reassigning map[string]bool
+	badTopics   map[string]string
+	badBrokers  map[int32]string
+	badPaths    []Bad
+	// unclean holds topic configurations read for this step, asked those under way.
+	unclean map[string]TopicConfigRead
+	asked   map[string]bool
+
+	liveGen  uint64 // grows with every change of the list of live brokers
+	ledgers  map[int32]*ledger
+	waiting  map[partition.ID][]*alterItem
+	leavings []*shutdownCall
+	creates  []*createCall
+	blocks   map[uint64]struct{} // tokens of producer id calls under way
+	reread   Millis              // when broken states are read again
+	reads    map[partition.ID]bool
+}
+
+// New returns a machine that holds no role; a Claimed event starts it.
+func New() *Machine {
+	m := &Machine{}
+	m.reset()
+	return m
+}
+
+func (m *Machine) reset() {
+	seq := m.seq // Results of an earlier role must never be taken for this one's
+	*m = Machine{
+		seq: seq, now: m.now, im: cluster.NewImage(nil),
+		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
+		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
+		writes: map[uint64]func(Result){}, topicWrites: map[string]bool{},
+		deleting: map[string]bool{}, reassigning: map[string]bool{},
+		badTopics: map[string]string{}, badBrokers: map[int32]string{},
+		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
+		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
+		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
+	}
+}
+
+// Active reports whether the machine holds the role.
+func (m *Machine) Active() bool { return m.active }
+
+// View is for readers on the goroutine that steps the machine.
+func (m *Machine) View() View {
+	return View{ControllerID: m.id, Fence: m.fence, Self: m.self, Image: m.im}
+}
+
+// Step takes one event at a time now and returns what to do about it. now never goes
+// back.
+func (m *Machine) Step(now Millis, ev Event) Plan {
+	m.now = now
+	m.plan = Plan{}
+	if c, ok := ev.(Claimed); ok {
+		m.claim(c)
+	} else if m.active {
+		m.handle(ev)
+	} else if c, ok := ev.(Call); ok {
+		m.reply(c.Token, notController(c.Body))
+	}
+	if m.active && m.plan.Resign == "" {
+		m.settle()
+	}
+	return m.plan
+}
+
+func (m *Machine) handle(ev Event) {
+	switch e := ev.(type) {
+	case RoleLost:
+		m.loseRole(e.Reason)
+	case BrokersChanged:
+		m.brokersChanged(e)
+	case TopicsChanged:
+		m.topicsChanged(e)
+	case WorkChanged:
+		m.workChanged(e)
+	case BatonsChanged:
+		for _, id := range e.IDs {
+			m.im.AddBaton(id)
+		}
+	case LogDirFailed:
+		m.logDirFailed(e)
+	case SettingsChanged:
+		m.set = e.Settings
+		m.touchLeaderless()
+	case Committed:
+		for _, r := range e.Results {
+			m.committed(r)
+		}
+	case Refreshed:
+		for _, s := range e.States {
+			m.refreshed(s)
+		}
+	case TopicConfigRead:
+		m.topicConfigRead(e)
+	case ChannelUp:
+		m.channelUp(e)
+	case ChannelDown:
+		m.channelDown(e)
+	case BrokerReplied:
+		m.brokerReplied(e)
+	case Tick:
+		m.tick()
+	case Call:
+		m.call(e)
+	}
+}
+
+// settle turns everything the event touched into writes, then into requests.
+func (m *Machine) settle() {
+	ids := make([]partition.ID, 0, len(m.dirty))
+	for id := range m.dirty {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, partition.Compare)
+	clear(m.dirty)
+	for _, id := range ids {
+		m.decide(id)
+	}
+	clear(m.unclean)
+	m.settleCalls()
+	m.tell()
+}
+
+func (m *Machine) touch(id partition.ID) { m.dirty[id] = struct{}{} }
+
+func (m *Machine) touchAllOn(broker int32) {
+	for _, id := range m.im.PartitionsOn(broker) {
+		m.touch(id)
+	}
+}
+
+// touchLeaderless has every partition that nobody leads looked at again.
+func (m *Machine) touchLeaderless() {
+	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
+		if !p.Known || p.State.Leader == isr.NoLeader {
+			m.touch(partition.ID{Topic: t.Name, Number: p.Number})
+		}
+	})
+}
+
+// write queues one write; then is called with its result.
+func (m *Machine) write(body WriteBody, then func(Result)) uint64 {
+	m.seq++
+	m.writes[m.seq] = then
+	m.plan.Writes = append(m.plan.Writes, Write{Seq: m.seq, Body: body})
+	return m.seq
+}
+
+func (m *Machine) committed(r Result) {
+	then := m.writes[r.Seq]
+	if then == nil {
+		return // of an earlier role
+	}
+	delete(m.writes, r.Seq)
+	then(r)
+}
+
+func (m *Machine) reply(token uint64, body ReplyBody) {
+	m.plan.Replies = append(m.plan.Replies, Reply{Token: token, Body: body})
+}
+
+func (m *Machine) note(n Note) { m.plan.Notes = append(m.plan.Notes, n) }
+
+func (m *Machine) bad(path, reason string) {
+	m.badPaths = append(m.badPaths, Bad{path, reason})
+	m.note(Note{Kind: NoteBad, Text: path + ": " + reason, Broker: -1})
+}
+
+// loseRole answers what is open and forgets everything: the next claim reads it anew.
+func (m *Machine) loseRole(reason string) {
+	m.failCalls()
+	replies := m.plan.Replies
+	m.reset()
+	m.plan = Plan{Replies: replies, Notes: []Note{{Kind: NoteAlarm, Text: "role lost: " + reason, Broker: -1}}}
+}
+
+// tick lets time pass: failed writes, back-offs and deadlines.
+func (m *Machine) tick() {
+	for id, at := range m.retry {
+		if at <= m.now {
+			delete(m.retry, id)
+			m.touch(id)
+		}
+	}
+	m.repairAll()
+	if m.now >= m.reread {
+		m.reread = m.now + 30_000
+		m.rereadBroken()
+	}
+}
+
+// rereadBroken asks again for states that could not be understood: somebody may have
+// mended them.
+func (m *Machine) rereadBroken() {
+	var ids []partition.ID
+	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
+		if p.Broken != "" {
+			ids = append(ids, partition.ID{Topic: t.Name, Number: p.Number})
+		}
+	})
+	if len(ids) > 0 {
+		m.plan.Reads = append(m.plan.Reads, Read{States: ids})
+	}
+}

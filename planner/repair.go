@@ -1,0 +1,173 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+
+	"baton/cluster"
+	"baton/partition"
+)
+
+func (m *Machine) namesBaton(replicas []int32) bool {
+	return slices.ContainsFunc(replicas, m.im.IsBaton)
+}
+
+// repairTopic replaces Batons in an assignment by real brokers. Brokers that create a
+// topic by themselves choose from the live brokers they were told, Baton among them
+// (10.8 H1); no replica may ever stay there. Partitions are initialised only after the
+// repaired assignment is acknowledged; those that a broker's controller had initialised
+// already keep leader and ISR and get a new leader epoch.
+func (m *Machine) repairTopic(t *cluster.Topic) {
+	if t.Held != "" || m.topicWrites[t.Name] {
+		return
+	}
+	if !slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return m.namesBaton(p.Assignment.Replicas) }) {
+		return
+	}
+	fixed, ok := repair(assignments(t), m.im)
+	if !ok {
+		return // nobody to repair with; the next registration tries again
+	}
+	m.note(Note{Kind: NoteTopic, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
+		Text: fmt.Sprintf("topic %s was assigned to a Baton, repairing", t.Name)})
+	m.rewriteTopic(t, t.ID, fixed)
+}
+
+// repairAll repairs every topic that names a Baton; called whenever that may have
+// become possible.
+func (m *Machine) repairAll() {
+	for _, b := range m.im.Batons() {
+		last := ""
+		for _, id := range m.im.PartitionsOn(b) {
+			if id.Topic != last {
+				last = id.Topic
+				m.repairTopic(m.im.Topic(last))
+			}
+		}
+	}
+}
+
+// rewriteTopic writes a topic znode on condition of the version in the image.
+func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead) {
+	name, version := t.Name, t.Version
+	if fixed, ok := repair(parts, m.im); ok {
+		parts = fixed // one write for a missing id and a repair
+	}
+	m.topicWrites[name] = true
+	m.write(SetTopic{Name: name, Version: version, ID: id, Partitions: parts}, func(r Result) {
+		delete(m.topicWrites, name)
+		if t := m.im.Topic(name); t != nil && t.Version <= version {
+			m.topicRewritten(t, id, parts, r)
+		}
+		m.touchTopic(name)
+	})
+}
+
+func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead, r Result) {
+	if r.Outcome != Applied {
+		// The topic's own watch brings what is there now; a broker's registration tries again too.
+		m.note(Note{Kind: NoteWriteFailed, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
+			Text: fmt.Sprintf("topic %s was not rewritten: %s", t.Name, r.Reason)})
+		return
+	}
+	next := *t
+	next.ID, next.Version = id, r.Version
+	next.Partitions = slices.Clone(t.Partitions)
+	for _, pr := range parts {
+		p := next.Partition(pr.Number)
+		if p == nil || slices.Equal(p.Assignment.Replicas, pr.Assignment.Replicas) {
+			continue
+		}
+		pid := partition.ID{Topic: t.Name, Number: pr.Number}
+		if p.Known {
+			m.bump[pid] = true
+			for _, b := range pr.Assignment.Replicas {
+				if l := m.ledgers[b]; l != nil && !slices.Contains(p.Assignment.Replicas, b) {
+					l.addLAI(pid, true)
+				}
+			}
+		}
+		p.Assignment = pr.Assignment
+	}
+	m.im.PutTopic(next)
+	for i := range next.Partitions {
+		m.announceMetadata(partition.ID{Topic: t.Name, Number: next.Partitions[i].Number})
+	}
+}
+
+func (m *Machine) touchTopic(name string) {
+	if t := m.im.Topic(name); t != nil {
+		for i := range t.Partitions {
+			m.touch(partition.ID{Topic: name, Number: t.Partitions[i].Number})
+		}
+	}
+}
+
+// repair returns the assignment with every Baton replaced by a real broker: alive ones
+// first, then brokers that are known only by the replicas they host; racks the
+// partition does not use yet before others; then the least loaded by this topic. With
+// nobody left the replica is dropped. ok is false if a partition would end up empty.
+func repair(parts []PartitionRead, im *cluster.Image) (out []PartitionRead, ok bool) {
+	load := map[int32]int{}
+	for _, p := range parts {
+		for i, b := range p.Assignment.Replicas {
+			load[b] += weight(i)
+		}
+	}
+	pool := im.Candidates()
+	for _, p := range parts {
+		var fixed []int32
+		for i, b := range p.Assignment.Replicas {
+			if !im.IsBaton(b) {
+				fixed = append(fixed, b)
+				continue
+			}
+			taken := append(slices.Clone(fixed), p.Assignment.Replicas[i:]...)
+			if c, found := pick(pool, taken, load, im); found {
+				load[c] += weight(i)
+				fixed = append(fixed, c)
+			}
+		}
+		if len(fixed) == 0 {
+			return nil, false
+		}
+		a := p.Assignment
+		a.Replicas = fixed
+		out = append(out, PartitionRead{Number: p.Number, Assignment: a})
+	}
+	return out, true
+}
+
+// weight makes a preferred leader count more than a follower, so that leaders spread.
+func weight(position int) int {
+	if position == 0 {
+		return 1000
+	}
+	return 1
+}
+
+func pick(pool, taken []int32, load map[int32]int, im *cluster.Image) (int32, bool) {
+	best, found := int32(0), false
+	var bestKey [3]int
+	for _, c := range pool {
+		if slices.Contains(taken, c) {
+			continue
+		}
+		key := [3]int{}
+		b := im.Broker(c)
+		if b == nil || im.Leaving(c) {
+			key[0] = 1
+		}
+		if b != nil && b.HasRack && slices.ContainsFunc(taken, func(t int32) bool {
+			o := im.Broker(t)
+			return o != nil && o.HasRack && o.Rack == b.Rack
+		}) {
+			key[1] = 1
+		}
+		key[2] = load[c]
+		if !found || slices.Compare(key[:], bestKey[:]) < 0 {
+			best, bestKey, found = c, key, true
+		}
+	}
+	return best, found
+}

@@ -1,0 +1,211 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+
+	"baton/cluster"
+	"baton/epoch"
+	"baton/partition"
+)
+
+func statePath(id partition.ID) string {
+	return fmt.Sprintf("/brokers/topics/%s/partitions/%d/state", id.Topic, id.Number)
+}
+
+func partitionEpoch(version int32) epoch.Partition { return epoch.Partition(version) }
+
+// topicsChanged takes in new topics, added partitions and rewritten assignments, and
+// forgets topics that are gone.
+func (m *Machine) topicsChanged(e TopicsChanged) {
+	for _, name := range e.Gone {
+		m.forgetTopic(name)
+	}
+	states := indexStates(e.States)
+	for _, t := range e.Topics {
+		m.intakeTopic(t, states)
+		if topic := m.im.Topic(t.Name); topic != nil {
+			m.repairTopic(topic)
+		}
+	}
+}
+
+// forgetTopic drops a topic and all that was still to be told of it: a topic of the
+// same name that comes later is another one.
+func (m *Machine) forgetTopic(name string) {
+	t := m.im.Topic(name)
+	delete(m.badTopics, name)
+	if t == nil {
+		return
+	}
+	for i := range t.Partitions {
+		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
+		for _, l := range m.ledgers {
+			l.forget(id)
+		}
+		delete(m.retry, id)
+		delete(m.bump, id)
+		delete(m.conflicts, id)
+		if c := m.inflight[id]; c != nil {
+			delete(m.inflight, id)
+			m.refuseWaiting(c)
+		}
+	}
+	m.im.RemoveTopic(name)
+	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
+}
+
+// intakeTopic merges one topic znode into the image. A znode that cannot be
+// understood leaves the last good image as it is.
+func (m *Machine) intakeTopic(t TopicRead, states map[partition.ID]StateRead) {
+	path := "/brokers/topics/" + t.Name
+	if t.Bad != "" {
+		if m.badTopics[t.Name] != t.Bad {
+			m.badTopics[t.Name] = t.Bad
+			m.bad(path, t.Bad)
+		}
+		return
+	}
+	delete(m.badTopics, t.Name)
+	old := m.im.Topic(t.Name)
+	if old != nil && !old.ID.IsZero() && !t.ID.IsZero() && old.ID != t.ID {
+		m.forgetTopic(t.Name) // deleted and created again between two looks
+		old = nil
+	}
+	if old != nil && old.Version >= t.Version {
+		return
+	}
+	topic := cluster.Topic{Name: t.Name, ID: t.ID, Version: t.Version}
+	if old != nil && topic.ID.IsZero() {
+		topic.ID = old.ID
+	}
+	for _, pr := range t.Partitions {
+		topic.Partitions = append(topic.Partitions, m.intakePartition(t.Name, pr, old, states))
+	}
+	keepMissing(&topic, old)
+	topic.Held = m.heldReason(&topic)
+	m.im.PutTopic(topic)
+	if old == nil || len(old.Partitions) != len(topic.Partitions) {
+		m.note(Note{Kind: NoteTopic, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
+			Text: fmt.Sprintf("topic %s has %d partitions", t.Name, len(topic.Partitions))})
+	}
+	m.afterIntake(m.im.Topic(t.Name), old, t.FreshID)
+}
+
+// intakePartition builds one partition from its new assignment and what was known or
+// read of its state.
+func (m *Machine) intakePartition(topic string, pr PartitionRead, old *cluster.Topic, states map[partition.ID]StateRead) cluster.Partition {
+	id := partition.ID{Topic: topic, Number: pr.Number}
+	p := cluster.Partition{Number: pr.Number}
+	if old != nil {
+		if q := old.Partition(pr.Number); q != nil {
+			p = *q
+		}
+	}
+	p.Assignment = pr.Assignment
+	if s, ok := states[id]; ok && !p.Known {
+		switch {
+		case s.Bad != "":
+			p.Broken = s.Bad
+			m.bad(statePath(id), s.Bad)
+		case s.Exists:
+			p.Known, p.State, p.Seen, p.Broken = true, s.State, s.Zxid, ""
+			if s.State.ControllerEpoch > m.fence.Epoch {
+				m.plan.Resign = fmt.Sprintf("%s was written by controller epoch %d, ours is %d", statePath(id), s.State.ControllerEpoch, m.fence.Epoch)
+			}
+		}
+	}
+	return p
+}
+
+// keepMissing keeps partitions that a rewritten znode no longer names: Kafka has no
+// way to remove one, so that is an accident, and their leaders go on leading.
+func keepMissing(topic *cluster.Topic, old *cluster.Topic) {
+	if old == nil {
+		return
+	}
+	for _, p := range old.Partitions {
+		if topic.Partition(p.Number) == nil {
+			topic.Partitions = append(topic.Partitions, p)
+			slices.SortFunc(topic.Partitions, func(a, b cluster.Partition) int { return int(a.Number - b.Number) })
+		}
+	}
+}
+
+// afterIntake has every partition looked at and tells brokers of those that already
+// had a state, and of replicas that are new in an assignment.
+func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
+	if t.ID.IsZero() && m.set.TopicIDs && t.Held == "" {
+		m.rewriteTopic(t, fresh, assignments(t))
+	}
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		id := partition.ID{Topic: t.Name, Number: p.Number}
+		m.touch(id)
+		if !p.Known {
+			continue
+		}
+		var before *cluster.Partition
+		if old != nil {
+			before = old.Partition(p.Number)
+		}
+		if before == nil || !before.Known || !slices.Equal(before.Assignment.Replicas, p.Assignment.Replicas) {
+			m.announceLeadership(id, p)
+		}
+	}
+}
+
+// workChanged holds the topics that somebody wants deleted or reassigned: those duties
+// are not built yet, and leading such topics half would be worse than not at all.
+func (m *Machine) workChanged(e WorkChanged) {
+	m.setWork(e.Deleting, e.Reassigning)
+	for _, t := range m.im.Topics() {
+		held := m.heldReason(t)
+		if held == t.Held {
+			continue
+		}
+		t.Held = held
+		text := fmt.Sprintf("topic %s is led again", t.Name)
+		if held != "" {
+			text = fmt.Sprintf("topic %s gets no leaders: %s; `controller handback` lets Kafka's own controller do this", t.Name, held)
+		}
+		m.note(Note{Kind: NoteNotYetServed, Broker: -1, Text: text, Partition: partition.ID{Topic: t.Name, Number: -1}})
+		for i := range t.Partitions {
+			id := partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}
+			m.touch(id)
+			if held == "" && t.Partitions[i].Known {
+				m.announceLeadership(id, &t.Partitions[i])
+			}
+		}
+	}
+}
+
+func (m *Machine) setWork(deleting, reassigning []string) {
+	m.deleting, m.reassigning = map[string]bool{}, map[string]bool{}
+	for _, t := range deleting {
+		m.deleting[t] = true
+	}
+	for _, t := range reassigning {
+		m.reassigning[t] = true
+	}
+}
+
+func (m *Machine) heldReason(t *cluster.Topic) string {
+	switch {
+	case m.deleting[t.Name]:
+		return "its deletion was asked for"
+	case m.reassigning[t.Name]:
+		return "its reassignment was asked for"
+	case slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Assignment.Reassigning() }):
+		return "it is being reassigned"
+	}
+	return ""
+}
+
+func assignments(t *cluster.Topic) []PartitionRead {
+	out := make([]PartitionRead, len(t.Partitions))
+	for i, p := range t.Partitions {
+		out[i] = PartitionRead{Number: p.Number, Assignment: p.Assignment}
+	}
+	return out
+}
