@@ -1,0 +1,115 @@
+package controller
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"baton/zkstore"
+)
+
+// Mode is controller.mode.
+type Mode string
+
+const (
+	// Standby claims only when nobody holds.
+	Standby Mode = "standby"
+	// Active also takes /controller from a broker; never from another Baton.
+	Active Mode = "active"
+)
+
+// step is what a process should do about the role now.
+type step int
+
+const (
+	wait    step = iota // somebody else holds, or may not be disturbed
+	refuse              // claiming would be unsafe; an operator should look
+	claim               // claim, replacing the present holder if there is one
+	keep                // we hold, go on
+	resign              // we held and do not any more
+	consent             // we hold and let the asking Baton take over
+)
+
+// stance is what a process is, apart from what ZooKeeper says.
+type stance struct {
+	id       int32
+	instance string
+	session  int64
+	mode     Mode
+	force    bool  // an operator asked this very process to take over
+	holding  bool  // it has an unfinished claim
+	version  int32 // dataVersion of /controller_epoch of that claim
+}
+
+// next decides from the role view alone; the reason is for people.
+func next(v zkstore.RoleView, s stance) (step, string) {
+	c := v.Controller
+	ours := c != nil && c.BrokerID == s.id && c.Owner == s.session
+	if s.holding {
+		switch {
+		case !ours:
+			return resign, "/controller is no longer ours: " + holder(v)
+		case v.EpochVersion != s.version:
+			return resign, fmt.Sprintf("/controller_epoch has moved on to %d", v.Epoch)
+		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
+			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
+		}
+		return keep, ""
+	}
+	if why := unsafe(v); why != "" {
+		return refuse, why
+	}
+	if v.Hold != nil {
+		return wait, fmt.Sprintf("held since %s by %s: %s", v.Hold.When.Format("2006-01-02 15:04:05"), v.Hold.Who, v.Hold.Why)
+	}
+	switch {
+	case v.Handover != nil && v.Handover.Consent == v.Epoch && v.Handover.To == s.id:
+		return claim, fmt.Sprintf("%d hands over to us", v.Handover.From)
+	case c == nil && v.Handover != nil && v.Handover.Consent == v.Epoch && isMember(v, v.Handover.To):
+		return wait, fmt.Sprintf("%d is taking over", v.Handover.To)
+	case c == nil:
+		return claim, "nobody holds /controller"
+	case c.BrokerID == s.id && c.Baton != nil && c.Baton.Name == s.instance:
+		return claim, "/controller is left from our own earlier session"
+	case c.Baton != nil:
+		return wait, holder(v)
+	case s.mode == Active || s.force:
+		return claim, "taking over from " + holder(v)
+	}
+	return wait, holder(v)
+}
+
+// unsafe says why nobody of us may claim on such a cluster, empty if we may.
+func unsafe(v zkstore.RoleView) string {
+	var why []string
+	for _, path := range slices.Sorted(maps.Keys(v.Bad)) {
+		why = append(why, fmt.Sprintf("%s cannot be understood: %s", path, v.Bad[path]))
+	}
+	if v.Controller != nil && v.Controller.KRaftEpoch > 0 {
+		why = append(why, fmt.Sprintf("/controller is held by a KRaft controller (kraftControllerEpoch %d)", v.Controller.KRaftEpoch))
+	}
+	if v.Migration != "" {
+		why = append(why, "a migration to KRaft is active: "+v.Migration)
+	}
+	if len(v.InProgress) > 0 {
+		why = append(why, "work is in progress that this release does not do: "+strings.Join(v.InProgress, ", "))
+	}
+	return strings.Join(why, "; ")
+}
+
+func isMember(v zkstore.RoleView, id int32) bool {
+	return slices.ContainsFunc(v.Members, func(m zkstore.Member) bool { return m.ID == id })
+}
+
+// holder names who holds /controller, for people.
+func holder(v zkstore.RoleView) string {
+	switch c := v.Controller; {
+	case c == nil:
+		return "nobody holds /controller"
+	case c.Baton != nil:
+		return fmt.Sprintf("Baton %d (%s)", c.BrokerID, c.Baton.Name)
+	default:
+		return fmt.Sprintf("broker %d", c.BrokerID)
+	}
+}

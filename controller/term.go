@@ -1,0 +1,244 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"baton/epoch"
+	"baton/partition"
+	"baton/planner"
+)
+
+// ErrNotActive answers calls to a process that does not hold the role.
+var ErrNotActive = errors.New("this process is not the active controller")
+
+// errReclaim ends a term whose epoch is lower than one a broker has seen.
+var errReclaim = errors.New("a broker knows a higher controller epoch; claiming again")
+
+// Store is what a term needs of ZooKeeper; zkstore.Store is one.
+type Store interface {
+	Load(ctx context.Context) (*planner.Claimed, error)
+	Run(ctx context.Context, sink func(planner.Event)) error
+	Commit(ctx context.Context, writes []planner.Write, done func([]planner.Result)) error
+	ReadStates(ctx context.Context, ids []partition.ID) ([]planner.StateRead, error)
+	ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead
+	RereadBrokers()
+	VerifyFence(ctx context.Context) error
+}
+
+// Channels is what a term needs of the brokers; channel.Manager is one.
+type Channels interface {
+	Apply([]planner.ChannelChange)
+	Send(planner.Request)
+	Close()
+}
+
+// Observer hears what happens, for logs and metrics; it must not block.
+type Observer interface {
+	Note(fence epoch.Fence, n planner.Note)
+	Event(name string, waited, took time.Duration)
+	QueueSize(n int)
+}
+
+// term is one claim from the moment it is won until it is over. Its loop is the one
+// goroutine that owns the machine.
+type term struct {
+	fence    epoch.Fence
+	store    Store
+	channels Channels
+	observer Observer
+	log      *zap.Logger
+	started  time.Time
+
+	queue    *queue
+	machine  *planner.Machine
+	exec     *executor
+	open     atomic.Bool // the gate: false from the first doubt on, and never true again
+	ready    chan struct{}
+	progress atomic.Int64 // when the loop last finished something, Unix nanoseconds
+
+	mu    sync.Mutex
+	token uint64
+	calls map[uint64]chan planner.ReplyBody
+}
+
+func newTerm(fence epoch.Fence, store Store, observer Observer, log *zap.Logger) *term {
+	t := &term{fence: fence, store: store, observer: observer, log: log, started: time.Now(),
+		queue: newQueue(), machine: planner.New(), ready: make(chan struct{}), calls: map[uint64]chan planner.ReplyBody{}}
+	t.open.Store(true)
+	t.progress.Store(time.Now().UnixNano())
+	t.exec = newExecutor(t)
+	return t
+}
+
+// gate reports whether frames may still be started.
+func (t *term) gate() bool { return t.open.Load() }
+
+// run loads the cluster, leads it, and returns why that ended. When it returns no
+// frame is or will be written, and every call has been answered.
+func (t *term) run(ctx context.Context, prepare func(*planner.Claimed)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	loaded, err := t.store.Load(ctx)
+	if err != nil {
+		t.end(err)
+		return fmt.Errorf("loading the cluster: %w", err)
+	}
+	prepare(loaded)
+	t.queue.push(*loaded)
+	close(t.ready)
+	wg.Go(func() { cancel(fmt.Errorf("watching ZooKeeper: %w", t.store.Run(ctx, t.queue.push))) })
+	wg.Go(func() { cancel(t.exec.run(ctx)) })
+	wg.Go(func() { t.tick(ctx) })
+	cancel(t.loop(ctx))
+	err = context.Cause(ctx)
+	t.end(err)
+	wg.Wait()
+	return err
+}
+
+func (t *term) tick(ctx context.Context) {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			t.queue.push(planner.Tick{})
+		}
+	}
+}
+
+// loop steps the machine until ctx ends or the machine wants to resign.
+func (t *term) loop(ctx context.Context) error {
+	var batch []entry
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.queue.signal:
+		}
+		batch = t.queue.take(batch)
+		t.observer.QueueSize(len(batch))
+		for _, e := range batch {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := t.handle(e); err != nil {
+				return err
+			}
+		}
+		t.progress.Store(time.Now().UnixNano())
+	}
+}
+
+func (t *term) now() planner.Millis { return planner.Millis(time.Since(t.started).Milliseconds()) }
+
+func (t *term) handle(e entry) error {
+	start := time.Now()
+	if e.view != nil {
+		e.view(t.machine)
+		return nil
+	}
+	plan := t.machine.Step(t.now(), e.event)
+	err := t.exec.carryOut(plan)
+	t.observer.Event(eventName(e.event), start.Sub(e.since), time.Since(start))
+	return err
+}
+
+// end closes the gate and the channels, and answers everything that is open.
+func (t *term) end(reason error) {
+	t.open.Store(false)
+	if t.channels != nil {
+		t.channels.Close()
+	}
+	text := "stopped"
+	if reason != nil {
+		text = reason.Error()
+	}
+	rest := t.queue.close()
+	plan := t.machine.Step(t.now(), planner.RoleLost{Reason: text})
+	t.exec.deliver(plan.Replies)
+	for _, e := range rest {
+		if c, ok := e.event.(planner.Call); ok {
+			t.exec.deliver(t.machine.Step(t.now(), c).Replies)
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for token, ch := range t.calls {
+		close(ch) // views and calls that came too late for the queue
+		delete(t.calls, token)
+	}
+}
+
+// call hands a call to the machine and waits for its answer.
+func (t *term) call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	ch := make(chan planner.ReplyBody, 1)
+	t.mu.Lock()
+	t.token++
+	token := t.token
+	t.calls[token] = ch
+	t.mu.Unlock()
+	if err := t.queue.add(entry{event: planner.Call{Token: token, Body: body}}); err != nil {
+		t.forget(token)
+		return nil, err
+	}
+	select {
+	case r, ok := <-ch:
+		if !ok {
+			return nil, ErrNotActive
+		}
+		return r, nil
+	case <-ctx.Done():
+		t.forget(token)
+		return nil, ctx.Err()
+	}
+}
+
+func (t *term) forget(token uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.calls, token)
+}
+
+// view runs f on the loop's goroutine and waits for it.
+func (t *term) view(ctx context.Context, f func(planner.View)) error {
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := make(chan bool, 1)
+	err := t.queue.add(entry{view: func(m *planner.Machine) {
+		if m.Active() {
+			f(m.View())
+		}
+		done <- m.Active()
+	}})
+	if err != nil {
+		return err
+	}
+	select {
+	case ok := <-done:
+		if !ok {
+			return ErrNotActive
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
