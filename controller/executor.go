@@ -17,7 +17,7 @@ const writers = 4
 // executor carries plans out. It decides nothing: what becomes of a write, a read or a
 // request goes back into the queue as an event.
 type executor struct {
-	term *term
+	term *Term
 
 	mu      sync.Mutex
 	writes  []planner.Write
@@ -29,7 +29,7 @@ type executor struct {
 	drained bool // no new work is begun
 }
 
-func newExecutor(t *term) *executor {
+func newExecutor(t *Term) *executor {
 	return &executor{term: t, signal: make(chan struct{}, 1), idle: make(chan struct{})}
 }
 
@@ -46,6 +46,7 @@ func (x *executor) carryOut(p planner.Plan) error {
 		x.term.channels.Apply(p.Channels)
 	}
 	for _, r := range p.Requests {
+		x.term.observer.Sending(x.term.fence, r)
 		x.term.channels.Send(r)
 	}
 	if p.RereadBrokers {
@@ -163,7 +164,7 @@ func (x *executor) do(ctx context.Context, w work) error {
 		if err := t.store.VerifyFence(ctx); err != nil {
 			return err
 		}
-		return errReclaim
+		return ErrReclaim
 	}
 	if len(w.writes) > 0 {
 		err := t.store.Commit(ctx, w.writes, func(rs []planner.Result) { t.queue.push(planner.Committed{Results: rs}) })

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"baton/epoch"
 	"baton/partition"
 	"baton/planner"
@@ -18,8 +16,8 @@ import (
 // ErrNotActive answers calls to a process that does not hold the role.
 var ErrNotActive = errors.New("this process is not the active controller")
 
-// errReclaim ends a term whose epoch is lower than one a broker has seen.
-var errReclaim = errors.New("a broker knows a higher controller epoch; claiming again")
+// ErrReclaim ends a term whose epoch is lower than one a broker has seen.
+var ErrReclaim = errors.New("a broker knows a higher controller epoch; claiming again")
 
 // Store is what a term needs of ZooKeeper; zkstore.Store is one.
 type Store interface {
@@ -44,16 +42,17 @@ type Observer interface {
 	Note(fence epoch.Fence, n planner.Note)
 	Event(name string, waited, took time.Duration)
 	QueueSize(n int)
+	Sending(fence epoch.Fence, r planner.Request)
+	Answered(fence epoch.Fence, a planner.BrokerReplied)
 }
 
-// term is one claim from the moment it is won until it is over. Its loop is the one
+// Term is one claim from the moment it is won until it is over. Its loop is the one
 // goroutine that owns the machine.
-type term struct {
+type Term struct {
 	fence    epoch.Fence
 	store    Store
 	channels Channels
 	observer Observer
-	log      *zap.Logger
 	started  time.Time
 
 	queue    *queue
@@ -61,6 +60,9 @@ type term struct {
 	exec     *executor
 	open     atomic.Bool // the gate: false from the first doubt on, and never true again
 	ready    chan struct{}
+	done     chan struct{}
+	stopping context.Context
+	stop     context.CancelCauseFunc
 	progress atomic.Int64 // when the loop last finished something, Unix nanoseconds
 
 	mu    sync.Mutex
@@ -68,23 +70,55 @@ type term struct {
 	calls map[uint64]chan planner.ReplyBody
 }
 
-func newTerm(fence epoch.Fence, store Store, observer Observer, log *zap.Logger) *term {
-	t := &term{fence: fence, store: store, observer: observer, log: log, started: time.Now(),
+// NewTerm returns a term that does nothing before SetChannels and Run.
+func NewTerm(fence epoch.Fence, store Store, observer Observer) *Term {
+	t := &Term{fence: fence, store: store, observer: observer, done: make(chan struct{}), started: time.Now(),
 		queue: newQueue(), machine: planner.New(), ready: make(chan struct{}), calls: map[uint64]chan planner.ReplyBody{}}
+	t.stopping, t.stop = context.WithCancelCause(context.Background())
 	t.open.Store(true)
 	t.progress.Store(time.Now().UnixNano())
 	t.exec = newExecutor(t)
 	return t
 }
 
-// gate reports whether frames may still be started.
-func (t *term) gate() bool { return t.open.Load() }
+// SetChannels gives the term its brokers' channels; they report to Push.
+func (t *Term) SetChannels(c Channels) { t.channels = c }
 
-// run loads the cluster, leads it, and returns why that ended. When it returns no
+// Push adds an event to the queue.
+func (t *Term) Push(ev planner.Event) { t.queue.push(ev) }
+
+// Ready is closed when the image has been loaded.
+func (t *Term) Ready() <-chan struct{} { return t.ready }
+
+// Done is closed when Run has returned.
+func (t *Term) Done() <-chan struct{} { return t.done }
+
+// Progress is when the loop last finished something.
+func (t *Term) Progress() time.Time { return time.Unix(0, t.progress.Load()) }
+
+// Fence returns the claim this term stands on.
+func (t *Term) Fence() epoch.Fence { return t.fence }
+
+// Stop ends the term for a reason and waits for it. With drain the writes in flight
+// finish first and no others are begun. Run must have been started.
+func (t *Term) Stop(ctx context.Context, reason error, drain bool) {
+	if drain {
+		t.exec.drain(ctx)
+	}
+	t.stop(reason)
+	<-t.done
+}
+
+// Open reports whether frames may still be started; false from the first doubt on.
+func (t *Term) Open() bool { return t.open.Load() }
+
+// Run loads the cluster, leads it, and returns why that ended. When it returns no
 // frame is or will be written, and every call has been answered.
-func (t *term) run(ctx context.Context, prepare func(*planner.Claimed)) error {
+func (t *Term) Run(ctx context.Context, prepare func(*planner.Claimed)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer close(t.done)
+	defer context.AfterFunc(t.stopping, func() { cancel(context.Cause(t.stopping)) })()
 	var wg sync.WaitGroup
 	loaded, err := t.store.Load(ctx)
 	if err != nil {
@@ -104,7 +138,7 @@ func (t *term) run(ctx context.Context, prepare func(*planner.Claimed)) error {
 	return err
 }
 
-func (t *term) tick(ctx context.Context) {
+func (t *Term) tick(ctx context.Context) {
 	ticker := time.NewTicker(250 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -118,7 +152,7 @@ func (t *term) tick(ctx context.Context) {
 }
 
 // loop steps the machine until ctx ends or the machine wants to resign.
-func (t *term) loop(ctx context.Context) error {
+func (t *Term) loop(ctx context.Context) error {
 	var batch []entry
 	for {
 		select {
@@ -140,22 +174,25 @@ func (t *term) loop(ctx context.Context) error {
 	}
 }
 
-func (t *term) now() planner.Millis { return planner.Millis(time.Since(t.started).Milliseconds()) }
+func (t *Term) now() planner.Millis { return planner.Millis(time.Since(t.started).Milliseconds()) }
 
-func (t *term) handle(e entry) error {
+func (t *Term) handle(e entry) error {
 	start := time.Now()
 	if e.view != nil {
 		e.view(t.machine)
 		return nil
 	}
 	plan := t.machine.Step(t.now(), e.event)
+	if a, ok := e.event.(planner.BrokerReplied); ok {
+		t.observer.Answered(t.fence, a)
+	}
 	err := t.exec.carryOut(plan)
 	t.observer.Event(eventName(e.event), start.Sub(e.since), time.Since(start))
 	return err
 }
 
 // end closes the gate and the channels, and answers everything that is open.
-func (t *term) end(reason error) {
+func (t *Term) end(reason error) {
 	t.open.Store(false)
 	if t.channels != nil {
 		t.channels.Close()
@@ -180,10 +217,12 @@ func (t *term) end(reason error) {
 	}
 }
 
-// call hands a call to the machine and waits for its answer.
-func (t *term) call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+// Call hands a call to the machine and waits for its answer.
+func (t *Term) Call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
 	select {
 	case <-t.ready:
+	case <-t.done:
+		return nil, ErrNotActive
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -209,23 +248,30 @@ func (t *term) call(ctx context.Context, body planner.CallBody) (planner.ReplyBo
 	}
 }
 
-func (t *term) forget(token uint64) {
+func (t *Term) forget(token uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.calls, token)
 }
 
-// view runs f on the loop's goroutine and waits for it.
-func (t *term) view(ctx context.Context, f func(planner.View)) error {
+// View runs f on the loop's goroutine and waits for it.
+func (t *Term) View(ctx context.Context, f func(planner.View)) error {
+	return t.ViewMachine(ctx, func(m *planner.Machine) { f(m.View()) })
+}
+
+// ViewMachine is View for readers that need more than the image; f must not step m.
+func (t *Term) ViewMachine(ctx context.Context, f func(*planner.Machine)) error {
 	select {
 	case <-t.ready:
+	case <-t.done:
+		return ErrNotActive
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	done := make(chan bool, 1)
 	err := t.queue.add(entry{view: func(m *planner.Machine) {
 		if m.Active() {
-			f(m.View())
+			f(m)
 		}
 		done <- m.Active()
 	}})
@@ -238,6 +284,8 @@ func (t *term) view(ctx context.Context, f func(planner.View)) error {
 			return ErrNotActive
 		}
 		return nil
+	case <-t.done:
+		return ErrNotActive
 	case <-ctx.Done():
 		return ctx.Err()
 	}

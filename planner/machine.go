@@ -41,7 +41,6 @@ type Machine struct {
 	reassigning map[string]bool
 	badTopics   map[string]string
 	badBrokers  map[int32]string
-	badPaths    []Bad
 	// unclean holds topic configurations read for this step, asked those under way.
 	unclean map[string]TopicConfigRead
 	asked   map[string]bool
@@ -203,7 +202,6 @@ func (m *Machine) reply(token uint64, body ReplyBody) {
 func (m *Machine) note(n Note) { m.plan.Notes = append(m.plan.Notes, n) }
 
 func (m *Machine) bad(path, reason string) {
-	m.badPaths = append(m.badPaths, Bad{path, reason})
 	m.note(Note{Kind: NoteBad, Text: path + ": " + reason, Broker: -1})
 }
 

@@ -1,4 +1,4 @@
-package controller
+package node
 
 import (
 	"fmt"
@@ -48,6 +48,8 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 	ours := c != nil && c.BrokerID == s.id && c.Owner == s.session
 	if s.holding {
 		switch {
+		case v.EpochVersion < s.version:
+			return keep, "" // read before our claim
 		case !ours:
 			return resign, "/controller is no longer ours: " + holder(v)
 		case v.EpochVersion != s.version:

@@ -1,0 +1,269 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"baton/controller"
+	"baton/metrics"
+	"baton/zkstore"
+)
+
+// campaign acts on every change of the role view until the session or ctx ends. inner
+// goes on for as long as an orderly stop takes.
+func (n *Node) campaign(ctx, inner context.Context, s *zkstore.Session) error {
+	// Something may have to be tried again without any change in ZooKeeper: a claim
+	// after a back-off, a release that met a lost connection.
+	again := time.NewTicker(500 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			n.stop(inner, s)
+			return nil
+		case <-s.Done():
+			return zkstore.ErrSession
+		case <-n.wake:
+		case <-again.C:
+		}
+		n.act(inner, s)
+		n.publish(s)
+	}
+}
+
+func (n *Node) publish(s *zkstore.Session) {
+	n.metrics.LeaseValid(s.LeaseValid())
+	n.mu.Lock()
+	v, holding := n.view, n.term != nil
+	n.mu.Unlock()
+	role := metrics.Standby
+	switch {
+	case holding:
+		role = metrics.Active
+	case v.Hold != nil:
+		role = metrics.Held
+	}
+	n.metrics.SetRole(role)
+	n.metrics.Hold(v.Hold != nil)
+}
+
+// stanceNow is what next needs to know of us; ok is false while nothing may be done.
+func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok bool) {
+	c := n.config()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	st = stance{id: int32(c.NodeID), instance: c.InstanceName, session: s.ID(), mode: c.Mode, force: n.force} //nolint:gosec // config checks the range
+	if n.term != nil {
+		st.holding, st.version = true, n.term.Fence().Version
+	}
+	return n.view, st, n.viewSeen && !n.busy
+}
+
+func (n *Node) act(ctx context.Context, s *zkstore.Session) {
+	v, st, ok := n.stanceNow(s)
+	if !ok {
+		return
+	}
+	todo, why := next(v, st)
+	switch todo {
+	case resign:
+		n.log.Warn("resigning", zap.String("reason", why))
+		n.endTerm(errors.New(why), false)
+		n.setReason(why)
+	case consent:
+		n.consent(ctx, s, v, why)
+	case claim:
+		n.claim(ctx, s, v, why)
+	case refuse:
+		if n.setReason(why) {
+			n.log.Error("refusing to claim", zap.String("reason", why))
+			n.alarm("refusing to claim: " + why)
+		}
+	case wait:
+		if n.setReason(why) {
+			n.log.Info("not claiming", zap.String("reason", why))
+		}
+	case keep:
+	}
+}
+
+func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+	h := *v.Handover
+	h.From, h.Consent = int32(n.config().NodeID), v.Epoch //nolint:gosec // config checks the range
+	n.log.Info("consenting to a handover", zap.String("reason", why))
+	n.mu.Lock()
+	t := n.term
+	n.mu.Unlock()
+	if t == nil {
+		return
+	}
+	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
+		n.log.Warn("consenting failed", zap.Error(err))
+	}
+}
+
+func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+	n.mu.Lock()
+	early := time.Now().Before(n.notUntil)
+	n.mu.Unlock()
+	if early || !s.LeaseValid() {
+		return
+	}
+	start := time.Now()
+	fence, err := s.Claim(ctx, zkstore.Claim{ID: int32(n.config().NodeID), Info: n.info(), Replace: v.Controller, //nolint:gosec // config checks the range
+		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == int32(n.config().NodeID)}) //nolint:gosec // as above
+	switch {
+	case errors.Is(err, zkstore.ErrTaken):
+		n.log.Info("somebody else was first", zap.String("tried because", why))
+		return // the view brings who
+	case err != nil:
+		n.log.Warn("claiming failed", zap.Error(err))
+		n.backOff()
+		return
+	}
+	n.metrics.ClaimPhase(metrics.PhaseClaim, time.Since(start))
+	n.log.Info("claimed /controller", zap.Stringer("fence", fence), zap.String("reason", why), zap.Duration("took", time.Since(start)))
+	n.lead(ctx, s, fence)
+}
+
+// backOff keeps from claiming for a while that grows with failures in a row.
+func (n *Node) backOff() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notUntil = time.Now().Add(500 * time.Millisecond << min(n.failures, 7))
+	n.failures++
+}
+
+// ended decides what follows a term that did not end by losing the role: after a
+// reclaim we claim again over ourselves; after anything else the role is given up, so
+// that a process that can lead does.
+func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term, err error) {
+	lost := errors.Is(err, errEnded) || isLost(err)
+	n.mu.Lock()
+	if n.term == t {
+		n.term = nil
+	}
+	n.mu.Unlock()
+	n.metrics.Claimed(0)
+	n.nudge()
+	if lost {
+		n.log.Info("no longer the controller", zap.Error(err))
+		return
+	}
+	n.alarm(err.Error())
+	n.backOff()
+	if errors.Is(err, controller.ErrReclaim) {
+		n.metrics.Reclaim()
+		n.log.Error("claiming again", zap.Error(err))
+		return
+	}
+	n.log.Error("giving the role up", zap.Error(err))
+	if err := s.Release(ctx, t.Fence()); err != nil {
+		n.log.Warn("releasing /controller failed", zap.Error(err))
+	}
+}
+
+// errEnded is the cause of a term that somebody here ended on purpose.
+var errEnded = errors.New("ended")
+
+// endTerm stops the term, if there is one, and waits for it: afterwards no frame is
+// written any more.
+func (n *Node) endTerm(reason error, drain bool) *controller.Term {
+	n.mu.Lock()
+	t := n.term
+	n.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	t.Stop(ctx, fmt.Errorf("%w: %w", errEnded, reason), drain)
+	n.mu.Lock()
+	if n.term == t {
+		n.term = nil
+	}
+	n.mu.Unlock()
+	return t
+}
+
+// stop leaves in order: to another Baton if there is one, so that no broker wins, else
+// to whoever claims first.
+func (n *Node) stop(ctx context.Context, s *zkstore.Session) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	n.mu.Lock()
+	holding, members := n.term != nil, n.view.Members
+	n.mu.Unlock()
+	if !holding {
+		return
+	}
+	for _, m := range members {
+		if int(m.ID) == n.config().NodeID {
+			continue
+		}
+		try, done := context.WithTimeout(ctx, 3*time.Second)
+		err := n.handOver(try, s, m.ID)
+		done()
+		if err == nil {
+			n.log.Info("handed over", zap.Int32("to", m.ID))
+			return
+		}
+		n.log.Warn("handing over failed", zap.Int32("to", m.ID), zap.Error(err))
+	}
+	n.setBusy(true)
+	defer n.setBusy(false)
+	if t := n.endTerm(errors.New("stopping"), true); t != nil {
+		if err := s.Release(ctx, t.Fence()); err != nil {
+			n.log.Warn("releasing /controller failed", zap.Error(err))
+		}
+	}
+}
+
+func (n *Node) setBusy(on bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.busy = on
+}
+
+// handOver gives our consent and waits until the other Baton holds. It leads until then.
+func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error {
+	n.mu.Lock()
+	t, epoch := n.term, n.view.Epoch
+	n.mu.Unlock()
+	if t == nil {
+		return errors.New("not the controller")
+	}
+	h := zkstore.Handover{From: int32(n.config().NodeID), To: to, When: time.Now(), Consent: epoch} //nolint:gosec // config checks the range
+	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
+		return err
+	}
+	err := n.await(ctx, func(v zkstore.RoleView) bool {
+		return v.Controller != nil && v.Controller.BrokerID == to && v.Controller.Baton != nil
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), s.ClearHandover(context.WithoutCancel(ctx)))
+	}
+	n.endTerm(fmt.Errorf("handed over to %d", to), false)
+	return nil
+}
+
+// await blocks until the role view satisfies f.
+func (n *Node) await(ctx context.Context, f func(zkstore.RoleView) bool) error {
+	for {
+		n.mu.Lock()
+		v, seen, changed := n.view, n.viewSeen, n.changed
+		n.mu.Unlock()
+		if seen && f(v) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package node
+
+import (
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"baton/config"
+	"baton/metrics"
+	"baton/server"
+)
+
+// serverConfig derives the endpoint's configuration from the node's.
+func (n *Node) serverConfig() server.Config {
+	c := n.config()
+	out := server.Config{
+		ID: int32(c.NodeID), ClusterID: n.dir.ClusterID, //nolint:gosec // config checks the range
+		AutoCreate:   func() bool { return n.config().AutoCreateTopics },
+		Offsets:      internalTopic(c.OffsetsTopic, 0),
+		Transactions: internalTopic(c.TransactionTopic, c.TransactionMinISR),
+		MaxFrame:     c.SocketRequestMaxBytes,
+		Log:          n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
+		BrokerConfig: func() map[string]string {
+			m := map[string]string{}
+			for _, e := range n.config().Effective() {
+				m[e.Key] = e.Value
+			}
+			return m
+		},
+	}
+	for _, l := range c.Servable() {
+		out.Listeners = append(out.Listeners, server.Listener{Name: l.Name, Bind: net.JoinHostPort(l.Host, strconv.Itoa(l.Port))})
+	}
+	return out
+}
+
+func internalTopic(t config.InternalTopic, minISR int) server.InternalTopic {
+	return server.InternalTopic{Partitions: int32(t.Partitions), Factor: int16(t.ReplicationFactor), SegmentBytes: int32(t.SegmentBytes), MinISR: int32(minISR)} //nolint:gosec // config checks the ranges
+}
+
+// endpointMetrics adapts the metrics to what the endpoint tells.
+type endpointMetrics struct{ m *metrics.Set }
+
+func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
+	how := "served"
+	if proxied {
+		how = "proxied"
+	}
+	e.m.EndpointRequest(kmsg.NameForKey(key), how, took)
+}
+
+func (e endpointMetrics) Dropped(reason string) { e.m.EndpointRequest("none", "dropped: "+reason, 0) }
+
+func (e endpointMetrics) Connections(delta int) { e.m.EndpointConnections(delta) }

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"baton/channel"
+	"baton/cluster"
+	"baton/config"
+	"baton/controller"
+	"baton/epoch"
+	"baton/metrics"
+	"baton/planner"
+	"baton/server"
+	"baton/zkstore"
+)
+
+// maxPerRequest bounds the partitions in one LeaderAndIsr or UpdateMetadata, so that a
+// request stays far below socket.request.max.bytes and a broker's answer comes soon.
+const maxPerRequest = 20_000
+
+// lead starts a term on a claim. It returns at once; the term ends by itself or by endTerm.
+func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) {
+	c := n.config()
+	start := time.Now()
+	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: int32(c.NodeID)}) //nolint:gosec // config checks the range
+	channels := channel.NewManager(channel.Config{
+		ControllerID: int32(c.NodeID), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener, //nolint:gosec // as above
+		Versions:       channel.Versions{LeaderAndISR: c.InterBrokerProtocol.LeaderAndIsr(), UpdateMetadata: c.InterBrokerProtocol.UpdateMetadata(), StopReplica: c.InterBrokerProtocol.StopReplica()},
+		RequestTimeout: c.RequestTimeout, ConnectTimeout: min(c.ControllerSocketTimeout, 10*time.Second),
+		// A process that was stopped past its session wakes up with its lease run out, before
+		// any event could tell it: it must not start a frame.
+		Gate:       func() bool { return t.Open() && s.LeaseValid() },
+		OnVersions: n.server.SetBrokerVersions,
+		Log:        n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
+	}, t.Push)
+	t.SetChannels(channels)
+	n.mu.Lock()
+	n.term, n.force = t, false
+	n.reason = ""
+	n.mu.Unlock()
+	n.metrics.Claimed(int32(fence.Epoch))
+	go func() {
+		err := t.Run(ctx, func(loaded *planner.Claimed) {
+			n.prepare(loaded)
+			n.metrics.ClaimPhase(metrics.PhaseLoad, time.Since(start))
+			go n.crossCheck(ctx, t, loaded.Brokers)
+		})
+		n.ended(ctx, s, t, err)
+	}()
+	go func() { // a term that has lasted was a good one
+		select {
+		case <-t.Done():
+		case <-time.After(time.Minute):
+			n.mu.Lock()
+			n.failures = 0
+			n.mu.Unlock()
+		}
+	}()
+}
+
+// prepare completes what was loaded with what only the process knows.
+func (n *Node) prepare(loaded *planner.Claimed) {
+	loaded.ID = int32(n.config().NodeID) //nolint:gosec // config checks the range
+	loaded.Settings = settings(n.config())
+	loaded.Self = n.self()
+	n.warnListeners(loaded.Brokers)
+}
+
+func settings(c *config.Config) planner.Settings {
+	return planner.Settings{
+		UncleanElection: c.UncleanLeaderElection,
+		Partitions:      int32(c.NumPartitions),            //nolint:gosec // config checks the range
+		Factor:          int16(c.DefaultReplicationFactor), //nolint:gosec // config checks the range
+		TopicIDs:        c.InterBrokerProtocol.TopicIDs(),
+		LeaderRecovery:  c.InterBrokerProtocol.LeaderRecovery(),
+		MinISR:          int32(c.MinInsyncReplicas), //nolint:gosec // config checks the range
+		MaxPerRequest:   maxPerRequest,
+		RetryAfter:      500,
+		ToldWait:        3_000,
+	}
+}
+
+// self is Baton's entry in the live list: one endpoint for each listener it serves.
+func (n *Node) self() cluster.Broker {
+	c := n.config()
+	bound := map[string]int{}
+	for _, l := range c.Servable() {
+		if a, ok := n.server.Addr(l.Name).(*net.TCPAddr); ok {
+			bound[l.Name] = a.Port
+		}
+	}
+	b := cluster.Broker{ID: int32(c.NodeID)} //nolint:gosec // config checks the range
+	for _, l := range c.Publishable(bound) {
+		b.Endpoints = append(b.Endpoints, cluster.Endpoint{Listener: l.Name, Protocol: cluster.Plaintext, Host: l.Host, Port: int32(l.Port)}) //nolint:gosec // a port
+	}
+	return b
+}
+
+// warnListeners names the brokers' listeners that Baton does not publish: clients on
+// them cannot reach the controller.
+func (n *Node) warnListeners(brokers []cluster.Broker) {
+	self, missing := n.self(), map[string]bool{}
+	for _, b := range brokers {
+		for _, e := range b.Endpoints {
+			if _, ok := self.Endpoint(e.Listener); !ok && !missing[e.Listener] {
+				missing[e.Listener] = true
+				n.log.Warn("brokers publish a listener that this Baton does not serve; clients on it cannot reach the controller", zap.String("listener", e.Listener))
+			}
+		}
+	}
+}
+
+// isLost reports whether a term ended because the role was gone already.
+func isLost(err error) bool {
+	return errors.Is(err, epoch.ErrFenced) || errors.Is(err, zkstore.ErrRoleLost) || errors.Is(err, zkstore.ErrSession) || errors.Is(err, context.Canceled)
+}
+
+// endpointController lets the endpoint reach the term that leads now.
+type endpointController struct{ n *Node }
+
+func (e endpointController) Active() bool { return e.n.current() != nil }
+
+func (e endpointController) Call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+	t := e.n.current()
+	if t == nil {
+		return nil, server.ErrNotActive
+	}
+	r, err := t.Call(ctx, body)
+	if errors.Is(err, controller.ErrNotActive) {
+		err = server.ErrNotActive
+	}
+	return r, err
+}
+
+func (e endpointController) View(ctx context.Context, f func(planner.View)) error {
+	t := e.n.current()
+	if t == nil {
+		return server.ErrNotActive
+	}
+	err := t.View(ctx, f)
+	if errors.Is(err, controller.ErrNotActive) {
+		err = server.ErrNotActive
+	}
+	return err
+}

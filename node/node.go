@@ -1,0 +1,215 @@
+// Package node is one Baton process from start to stop: its ZooKeeper sessions, the
+// campaign for the controller role, the terms it leads, and what operators ask of it.
+// It wires the shell packages together, which do not know each other.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"baton/config"
+	"baton/controller"
+	"baton/metrics"
+	"baton/server"
+	"baton/statelog"
+	"baton/version"
+	"baton/zkstore"
+)
+
+// Node is a Baton process. Run starts it.
+type Node struct {
+	cfg     atomic.Pointer[config.Config]
+	log     *zap.Logger
+	metrics *metrics.Set
+	states  *statelog.Writer // nil: no state-change log
+	load    func() (*config.Config, error)
+	level   zap.AtomicLevel
+	started time.Time
+
+	server *server.Server
+	dir    *directory
+	wake   chan struct{} // one slot: something to look at again
+
+	mu       sync.Mutex
+	session  *zkstore.Session
+	view     zkstore.RoleView
+	viewSeen bool
+	changed  chan struct{} // closed and replaced with every new view
+	term     *controller.Term
+	force    bool      // an operator asked for a takeover
+	busy     bool      // a handback or a stop is under way: no claims
+	notUntil time.Time // no claim before, after a term that ended badly
+	failures int
+	reason   string // why we do not lead
+	alarms   []alarm
+}
+
+type alarm struct {
+	when time.Time
+	text string
+}
+
+// Options are what a Node needs beside its configuration.
+type Options struct {
+	Log     *zap.Logger
+	Metrics *metrics.Set
+	States  *statelog.Writer
+	// Load reads the configuration again, for Reload.
+	Load  func() (*config.Config, error)
+	Level zap.AtomicLevel
+}
+
+// New returns a node that does nothing yet.
+func New(cfg *config.Config, o Options) *Node {
+	n := &Node{log: o.Log, metrics: o.Metrics, states: o.States, load: o.Load, level: o.Level, started: time.Now(),
+		wake: make(chan struct{}, 1), changed: make(chan struct{}), reason: "not connected to ZooKeeper yet"}
+	n.cfg.Store(cfg)
+	n.dir = newDirectory(n)
+	n.server = server.New(n.serverConfig(), endpointController{n}, n.dir)
+	return n
+}
+
+// Run serves the endpoint and takes part in the campaign until ctx ends; then it hands
+// the role over, if it has it, and returns.
+func (n *Node) Run(ctx context.Context) error {
+	for _, l := range n.config().Unservable() {
+		n.log.Warn("listener cannot be served yet: TLS and SASL are not built", zap.Stringer("listener", l))
+	}
+	if err := n.server.Listen(); err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- n.server.Serve(serving) }()
+	for ctx.Err() == nil {
+		if err := n.runSession(ctx); err != nil && ctx.Err() == nil {
+			n.log.Warn("no ZooKeeper session", zap.Error(err))
+			n.setReason(err.Error())
+			pause(ctx, time.Second)
+		}
+	}
+	stop()
+	return <-served
+}
+
+func (n *Node) config() *config.Config { return n.cfg.Load() }
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// runSession lives one ZooKeeper session. The session outlives ctx for as long as an
+// orderly stop takes.
+func (n *Node) runSession(ctx context.Context) error {
+	c := n.config()
+	s, err := zkstore.Connect(ctx, zkstore.Config{
+		Servers: c.ZooKeeperServers, Chroot: c.ZooKeeperChroot, Log: n.log.Named("zookeeper"),
+		SessionTimeout: c.ZooKeeperSessionTimeout, ConnectTimeout: c.ZooKeeperConnectionTimeout, Metrics: n.metrics.ZooKeeper(),
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.EnsurePaths(ctx); err != nil {
+		return fmt.Errorf("preparing ZooKeeper: %w", err)
+	}
+	host, _ := os.Hostname()
+	me := zkstore.Member{ID: int32(c.NodeID), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid()} //nolint:gosec // config checks the range
+	if err := s.Register(ctx, me); err != nil {
+		return err
+	}
+	n.log.Info("ZooKeeper session", zap.String("id", fmt.Sprintf("0x%x", s.ID())), zap.Duration("timeout", s.Timeout()))
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	n.enter(s)
+	defer n.leave()
+	watched := make(chan error, 1)
+	go func() { watched <- s.WatchRole(inner, n.setView) }()
+	err = n.campaign(ctx, inner, s)
+	cancel()
+	return errors.Join(err, ignoreCancelled(<-watched))
+}
+
+func ignoreCancelled(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, zkstore.ErrSession) {
+		return nil
+	}
+	return err
+}
+
+func (n *Node) info() zkstore.BatonInfo {
+	return zkstore.BatonInfo{Name: n.config().InstanceName, Version: version.Get().Version}
+}
+
+func (n *Node) enter(s *zkstore.Session) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.session, n.viewSeen = s, false
+}
+
+// leave ends what stood on the session.
+func (n *Node) leave() {
+	n.endTerm(errors.New("the ZooKeeper session is over"), false)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.session, n.viewSeen, n.view = nil, false, zkstore.RoleView{}
+	n.reason = "not connected to ZooKeeper"
+}
+
+// setView takes in what decides about the role and wakes the campaign.
+func (n *Node) setView(v zkstore.RoleView) {
+	n.mu.Lock()
+	n.view, n.viewSeen = v, true
+	close(n.changed)
+	n.changed = make(chan struct{})
+	n.mu.Unlock()
+	n.nudge()
+}
+
+func (n *Node) nudge() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Node) setReason(why string) (changed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	changed = n.reason != why
+	n.reason = why
+	return changed
+}
+
+func (n *Node) alarm(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alarms = append(n.alarms, alarm{time.Now(), text})
+	if len(n.alarms) > 100 {
+		n.alarms = n.alarms[len(n.alarms)-100:]
+	}
+}
+
+// current returns the term that leads now, nil if there is none or its lease is in doubt:
+// then nothing may be answered from its image.
+func (n *Node) current() *controller.Term {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.term == nil || !n.term.Open() || n.session == nil || !n.session.LeaseValid() {
+		return nil
+	}
+	return n.term
+}

@@ -1,0 +1,111 @@
+package node
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"baton/epoch"
+	"baton/metrics"
+	"baton/partition"
+	"baton/planner"
+	"baton/statelog"
+)
+
+// observer turns what a term does into log lines, metrics and the state-change log.
+type observer struct {
+	node *Node
+	id   int32
+}
+
+func (o *observer) identity(f epoch.Fence) statelog.Identity {
+	return statelog.Identity{ID: o.id, Epoch: int32(f.Epoch)}
+}
+
+// Note implements controller.Observer.
+func (o *observer) Note(f epoch.Fence, n planner.Note) {
+	log, m := o.node.log, o.node.metrics
+	if o.node.states != nil {
+		if line := statelog.Note(o.identity(f), n); line != "" {
+			o.node.states.Write(line)
+		}
+	}
+	switch n.Kind {
+	case planner.NoteElection:
+		m.Election(string(n.Strategy))
+		level := log.Debug
+		if n.Strategy == partition.Unclean || n.Strategy == partition.Leaderless {
+			level = log.Warn
+		}
+		level("partition", zap.String("change", n.Text))
+	case planner.NoteISRChange:
+		log.Debug("isr", zap.String("change", n.Text))
+	case planner.NoteRefused:
+		m.RefusedISRChange("alter-partition")
+		log.Debug("isr change refused", zap.String("request", n.Text))
+	case planner.NoteConflict:
+		m.Conflict()
+		log.Info("decided again", zap.String("conflict", n.Text))
+	case planner.NoteAlarm, planner.NoteBad, planner.NoteNotYetServed:
+		m.Alarm(string(n.Kind))
+		log.Error(string(n.Kind), zap.String("text", n.Text))
+		o.node.alarm(n.Text)
+	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory:
+		log.Warn(string(n.Kind), zap.String("text", n.Text))
+	default:
+		log.Info(string(n.Kind), zap.String("text", n.Text))
+	}
+}
+
+// Event implements controller.Observer.
+func (o *observer) Event(name string, waited, took time.Duration) {
+	o.node.metrics.EventQueueTime(waited)
+	o.node.metrics.EventHandled(kafkaState(name), took)
+	o.node.metrics.LoopProgress(time.Now())
+}
+
+// QueueSize implements controller.Observer.
+func (o *observer) QueueSize(n int) { o.node.metrics.EventQueueSize(n) }
+
+// Sending implements controller.Observer.
+func (o *observer) Sending(f epoch.Fence, r planner.Request) {
+	if o.node.states != nil {
+		o.node.states.Write(statelog.Sending(o.identity(f), r))
+	}
+}
+
+// Answered implements controller.Observer.
+func (o *observer) Answered(planner.BrokerReplied) {}
+
+// kafkaState maps our events to the states of Kafka's ControllerState gauge and timers
+// (02.1).
+func kafkaState(event string) int {
+	switch event {
+	case "Claimed", "RoleLost":
+		return 1
+	case "BrokersChanged":
+		return 2
+	case "TopicsChanged", "CreateTopics":
+		return 3
+	case "ControlledShutdown":
+		return 8
+	case "AlterPartition":
+		return 9
+	case "BrokerReplied":
+		return 10
+	case "LogDirFailed":
+		return 11
+	}
+	return 0
+}
+
+// channelMetrics adapts the metrics to what channels tell.
+type channelMetrics struct{ m *metrics.Set }
+
+func (c channelMetrics) RequestSent(int32, planner.RequestKind, int) {}
+
+func (c channelMetrics) RoundTrip(broker int32, kind planner.RequestKind, d time.Duration) {
+	c.m.RequestDone(kind.String(), broker, d)
+}
+
+func (c channelMetrics) Connected(broker int32, up bool) { c.m.BrokerConnected(broker, up) }

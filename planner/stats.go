@@ -1,0 +1,81 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"baton/cluster"
+	"baton/isr"
+)
+
+// Stats is the health of the cluster as metrics and the status show it.
+type Stats struct {
+	Topics, Partitions, Offline, UnderReplicated, UnderMinISR int
+	// Led counts partitions with leadership information, as GlobalPartitionCount does.
+	Led int
+	// Imbalanced counts partitions not led by their preferred replica.
+	Imbalanced int
+	Brokers    map[int32]BrokerStats
+	Bad        []Bad    // znodes that cannot be understood now
+	Held       []string // topics that are not led, and why
+	Inflight   int      // state writes under way
+}
+
+// BrokerStats is what a broker still has to be told.
+type BrokerStats struct {
+	Connected bool
+	Untold    int // partitions
+}
+
+// Stats counts anew; the cost is proportional to the number of partitions.
+func (m *Machine) Stats() Stats {
+	st := Stats{Topics: m.im.TopicCount(), Brokers: map[int32]BrokerStats{}, Inflight: len(m.inflight)}
+	for _, t := range m.im.Topics() {
+		if t.Held != "" {
+			st.Held = append(st.Held, t.Name+": "+t.Held)
+		}
+		for i := range t.Partitions {
+			st.count(m, t, &t.Partitions[i])
+		}
+	}
+	for id, l := range m.ledgers {
+		untold := max(len(l.lai), len(l.um))
+		if l.out != nil {
+			untold = max(untold, len(l.out.items))
+		}
+		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold}
+	}
+	for name, why := range m.badTopics {
+		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
+	}
+	for id, why := range m.badBrokers {
+		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/ids/%d", id), why})
+	}
+	slices.SortFunc(st.Bad, func(a, b Bad) int { return cmp.Compare(a.Path, b.Path) })
+	return st
+}
+
+func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
+	st.Partitions++
+	if p.Broken != "" {
+		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/topics/%s/partitions/%d/state", t.Name, p.Number), p.Broken})
+	}
+	if !p.Known {
+		st.Offline++
+		return
+	}
+	st.Led++
+	if !m.im.HasLeader(p) || slices.Contains(p.Dirs, p.State.Leader) {
+		st.Offline++
+	}
+	if len(p.State.ISR) < len(p.Assignment.Replicas) {
+		st.UnderReplicated++
+	}
+	if len(p.State.ISR) < int(m.set.MinISR) {
+		st.UnderMinISR++
+	}
+	if len(p.Assignment.Replicas) > 0 && p.State.Leader != p.Assignment.Replicas[0] && p.State.Leader != isr.NoLeader {
+		st.Imbalanced++
+	}
+}
