@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,7 +178,7 @@ func (b *Broker) waitRegistration(ctx context.Context, not int64) error {
 	ctx, cancel := deadline(ctx, 90*time.Second)
 	defer cancel()
 	what := fmt.Sprintf("broker %d to be registered (log %s)", b.id, b.LogPath())
-	return b.watcher.Until(ctx, what, func(r *Reads) (string, error) {
+	err := b.watcher.Until(ctx, what, func(r *Reads) (string, error) {
 		if !b.Running() {
 			return "its process has ended", nil
 		}
@@ -191,6 +192,29 @@ func (b *Broker) waitRegistration(ctx context.Context, not int64) error {
 		}
 		return "", nil
 	})
+	if err != nil {
+		return err
+	}
+	return b.waitListening(ctx)
+}
+
+// waitListening waits for the ports: a broker registers itself some time before it opens them, and a client that
+// knocks in between may give up for good.
+func (b *Broker) waitListening(ctx context.Context) error {
+	var d net.Dialer
+	for _, e := range b.listeners {
+		err := Eventually(ctx, fmt.Sprintf("broker %d to listen on %s", b.id, e.name), func(ctx context.Context) (bool, error) {
+			conn, err := d.DialContext(ctx, "tcp", loopback(e.port))
+			if err != nil {
+				return false, err
+			}
+			return true, conn.Close()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Epoch is the broker's epoch, the czxid of its registration; 0 when it has none.

@@ -137,6 +137,10 @@ func (p *TCPProxy) accept() {
 func (p *TCPProxy) serve(client net.Conn) {
 	upstream, err := net.DialTimeout("tcp", p.target, 5*time.Second)
 	if err != nil {
+		// A reset is the nearest a proxy comes to the refusal that the client would have had from the broker's port.
+		if tcp, ok := client.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
 		_ = client.Close()
 		return
 	}
