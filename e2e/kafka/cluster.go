@@ -92,6 +92,9 @@ func (c *Cluster) LogDir() string { return c.logDir }
 // TxnLogDirs makes a cluster a source of history.
 func (c *Cluster) TxnLogDirs() []string { return c.ZooKeeper.TxnLogDirs() }
 
+// Listeners are the names of the brokers' listeners, the one for clients first.
+func (c *Cluster) Listeners() []string { return c.opts.listeners() }
+
 // Seeds are the advertised addresses of all brokers on the listener for clients.
 func (c *Cluster) Seeds() []string {
 	var seeds []string

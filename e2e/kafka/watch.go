@@ -141,9 +141,14 @@ type Controller struct {
 	JSON     string `json:"-"`
 }
 
-func parseController(data []byte) (Controller, error) {
-	c := Controller{JSON: string(data)}
-	return c, json.Unmarshal(data, &c)
+// Controller reads /controller; held is false when nobody has it.
+func (r *Reads) Controller() (c Controller, held bool, err error) {
+	data, err := r.Get("/controller")
+	if err != nil || data == nil {
+		return c, false, err
+	}
+	c.JSON = string(data)
+	return c, true, json.Unmarshal(data, &c)
 }
 
 // WaitController waits until somebody for whom want says yes holds /controller; nil wants anybody.
@@ -152,19 +157,20 @@ func (w *Watcher) WaitController(ctx context.Context, want func(id int) bool) (C
 	defer cancel()
 	var c Controller
 	err := w.Until(ctx, "a controller", func(r *Reads) (string, error) {
-		data, err := r.Get("/controller")
-		if err != nil || data == nil {
+		now, held, err := r.Controller()
+		if err != nil || !held {
 			return "nobody holds /controller", err
 		}
-		if c, err = parseController(data); err != nil {
-			return "", err
-		}
+		c = now
 		if want != nil && !want(c.BrokerID) {
 			return "it is held: " + c.JSON, nil
 		}
 		return "", nil
 	})
-	return c, err
+	if err != nil {
+		return Controller{}, err // c may still be written by a read that has not come back
+	}
+	return c, nil
 }
 
 // WaitBrokers waits until exactly these brokers are registered.
