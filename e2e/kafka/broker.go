@@ -18,6 +18,7 @@ type Broker struct {
 	id         int
 	dir        string
 	properties string
+	dataDirs   []string
 	listeners  []endpoint
 	watcher    *Watcher
 }
@@ -37,8 +38,14 @@ func (e endpoint) advertised() string {
 
 func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) {
 	b := &Broker{id: id, watcher: c.Watcher, dir: filepath.Join(env.TempDir(), "broker-"+strconv.Itoa(id))}
-	if err := os.MkdirAll(filepath.Join(b.dir, "data"), 0o755); err != nil {
-		return nil, err
+	b.dataDirs = []string{filepath.Join(b.dir, "data")}
+	for i := 2; i <= c.opts.LogDirs; i++ {
+		b.dataDirs = append(b.dataDirs, filepath.Join(b.dir, "data-"+strconv.Itoa(i)))
+	}
+	for _, dir := range b.dataDirs {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	names := c.opts.listeners()
 	ports, err := ReservePorts(env, len(names))
@@ -94,7 +101,7 @@ func (c *Cluster) brokerProperties(b *Broker) properties {
 		"advertised.listeners":                     strings.Join(advertise, ","),
 		"listener.security.protocol.map":           strings.Join(protocols, ","),
 		"inter.broker.listener.name":               Internal,
-		"log.dirs":                                 filepath.Join(b.dir, "data"),
+		"log.dirs":                                 strings.Join(b.dataDirs, ","),
 		"auto.create.topics.enable":                strconv.FormatBool(c.opts.AutoCreateTopics),
 		"replica.lag.time.max.ms":                  "10000",
 		"group.initial.rebalance.delay.ms":         "0",
@@ -131,8 +138,8 @@ func (b *Broker) ID() int { return b.id }
 // PropertiesPath is the server.properties that the broker was started with.
 func (b *Broker) PropertiesPath() string { return b.properties }
 
-// DataDir is the broker's log directory.
-func (b *Broker) DataDir() string { return filepath.Join(b.dir, "data") }
+// DataDirs are the broker's log directories.
+func (b *Broker) DataDirs() []string { return b.dataDirs }
 
 // Addr is the advertised address of a listener; without a name, of the one that clients should use.
 func (b *Broker) Addr(listener ...string) string { return b.endpoint(listener).advertised() }

@@ -121,7 +121,7 @@ func RequireJava(t testing.TB) {
 func haveJava() error {
 	for _, tool := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("%s is not installed: real Kafka needs a Java runtime (11 or newer) and Maven 3", tool)
+			return fmt.Errorf("%s is not installed: real Kafka needs a Java runtime (17 or newer) and Maven 3", tool)
 		}
 	}
 	return nil
@@ -223,6 +223,12 @@ func LogDir(env Env) (string, error) {
 			return
 		}
 		_ = os.RemoveAll(dir)
+		// A subtest's directory leaves its parents behind; Remove stops at one that is still in use.
+		for up := filepath.Dir(dir); up != filepath.Join(root, "e2e"); up = filepath.Dir(up) {
+			if os.Remove(up) != nil {
+				return
+			}
+		}
 	})
 	return dir, nil
 }

@@ -114,6 +114,34 @@ func (h *Held) Response(ctx context.Context) ([]byte, error) {
 // flexibleFrom is the first flexible version of the requests whose answers begin with the error code.
 var flexibleFrom = map[int16]int16{4: 4, 5: 2, 6: 6}
 
+// kraftFlagFrom is the first version in which a flag stands between the controller's id and its epoch.
+var kraftFlagFrom = map[int16]int16{4: 7, 5: 4, 6: 8}
+
+// ControllerOf says on whose behalf a LeaderAndIsr, StopReplica or UpdateMetadata was sent, for use in HoldNext.
+// Other requests, and frames too short to tell, are not ok.
+func ControllerOf(frame []byte) (id, epoch int32, ok bool) {
+	if len(frame) < 10 {
+		return 0, 0, false
+	}
+	key, version := frameHead(frame)
+	flexible, known := flexibleFrom[key]
+	if !known {
+		return 0, 0, false
+	}
+	at := 10 + max(0, int(int16(binary.BigEndian.Uint16(frame[8:])))) // behind the client id, which may be null
+	if version >= flexible {
+		at++ // no tagged fields in the header
+	}
+	epochAt := at + 4
+	if version >= kraftFlagFrom[key] {
+		epochAt++
+	}
+	if len(frame) < epochAt+4 {
+		return 0, 0, false
+	}
+	return int32(binary.BigEndian.Uint32(frame[at:])), int32(binary.BigEndian.Uint32(frame[epochAt:])), true
+}
+
 // ErrorCode waits for the answer to a LeaderAndIsr, StopReplica or UpdateMetadata and returns its top-level error.
 func (h *Held) ErrorCode(ctx context.Context) (int16, error) {
 	body, err := h.Response(ctx)

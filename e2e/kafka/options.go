@@ -31,6 +31,8 @@ type Options struct {
 	// Overrides are set on every broker and win over the harness's defaults; PerBroker wins over both.
 	Overrides map[string]string
 	PerBroker func(id int) map[string]string
+	// LogDirs is the number of log directories of each broker, 1.
+	LogDirs int
 	// AutoCreateTopics is auto.create.topics.enable, off by default: a test that mistypes a topic should fail.
 	AutoCreateTopics bool
 	BrokerSession    time.Duration // zookeeper.session.timeout.ms, 6 s
@@ -44,6 +46,7 @@ func (o *Options) complete(ctx context.Context, env Env) (err error) {
 	setDefault(&o.Version, DefaultVersion)
 	setDefault(&o.Brokers, 3)
 	setDefault(&o.ZooKeepers, 1)
+	setDefault(&o.LogDirs, 1)
 	setDefault(&o.BrokerSession, 6*time.Second)
 	setDefault(&o.BrokerHeapMB, 384)
 	setDefault(&o.ControllerLog, "INFO")

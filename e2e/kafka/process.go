@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -129,6 +130,12 @@ func (p *Process) PID() int {
 
 // LogPath is the file with everything the process has printed in all its lives.
 func (p *Process) LogPath() string { return p.log }
+
+// LogContains says whether the process has printed a text in any of its lives.
+func (p *Process) LogContains(text string) (bool, error) {
+	log, err := os.ReadFile(p.log)
+	return bytes.Contains(log, []byte(text)), err
+}
 
 // Exited is closed when the current life ends.
 func (p *Process) Exited() <-chan struct{} {
