@@ -1,0 +1,117 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Cluster is a running Kafka cluster in ZooKeeper mode.
+type Cluster struct {
+	ZooKeeper *ZooKeeper
+	Brokers   []*Broker // Brokers[i] has id i+1
+	*Watcher
+
+	opts      Options
+	env       Env
+	logDir    string
+	classpath string
+}
+
+// Start starts a cluster for a test, which is skipped or failed where there is no Java, and waits until all brokers
+// are registered and one of them is the controller.
+func Start(t testing.TB, o Options) *Cluster {
+	t.Helper()
+	RequireJava(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	c, err := New(ctx, t, o)
+	if err != nil {
+		t.Fatalf("start kafka: %v", err)
+	}
+	return c
+}
+
+// New starts a cluster that lives until env ends. It returns when all brokers are registered and one is the
+// controller.
+func New(ctx context.Context, env Env, o Options) (*Cluster, error) {
+	if err := o.complete(ctx, env); err != nil {
+		return nil, err
+	}
+	classpath, err := Fetch(ctx, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{opts: o, env: env, classpath: classpath, logDir: o.ZooKeeper.logDirectory}
+	if c.ZooKeeper, err = StartZooKeeper(ctx, env, o.ZooKeeper); err != nil {
+		return nil, err
+	}
+	if c.Watcher, err = NewWatcher(env, c.ZooKeeper.Addrs(), o.Chroot); err != nil {
+		return nil, err
+	}
+	for id := 1; id <= o.Brokers; id++ {
+		b, err := c.newBroker(env, id, classpath)
+		if err != nil {
+			return nil, err
+		}
+		c.Brokers = append(c.Brokers, b)
+	}
+	return c, c.waitStarted(ctx)
+}
+
+func (c *Cluster) waitStarted(ctx context.Context) error {
+	for _, b := range c.Brokers {
+		if err := b.WaitRegistered(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := c.WaitController(ctx, nil)
+	return err
+}
+
+// Broker returns the broker with this id.
+func (c *Cluster) Broker(id int) *Broker { return c.Brokers[id-1] }
+
+// ConnectString is the brokers' zookeeper.connect, chroot included.
+func (c *Cluster) ConnectString() string { return c.ZooKeeper.ConnectString() + c.opts.Chroot }
+
+// Chroot is the path below which the cluster lives, empty if at the root.
+func (c *Cluster) Chroot() string { return c.opts.Chroot }
+
+// Version of the brokers.
+func (c *Cluster) Version() string { return c.opts.Version }
+
+// Classpath of the brokers' jars.
+func (c *Cluster) Classpath() string { return c.classpath }
+
+// LogDir is where the processes' logs are written during the run.
+func (c *Cluster) LogDir() string { return c.logDir }
+
+// TxnLogDirs makes a cluster a source of history.
+func (c *Cluster) TxnLogDirs() []string { return c.ZooKeeper.TxnLogDirs() }
+
+// Listeners are the names of the brokers' listeners, the one for clients first.
+func (c *Cluster) Listeners() []string { return c.opts.listeners() }
+
+// Seeds are the advertised addresses of all brokers on the listener for clients.
+func (c *Cluster) Seeds() []string {
+	var seeds []string
+	for _, b := range c.Brokers {
+		seeds = append(seeds, b.Addr())
+	}
+	return seeds
+}
+
+// Stop ends brokers, politely and all at once, then ZooKeeper. The end of the Env kills what is left anyway; a
+// program that wants a clean end calls this first.
+func (c *Cluster) Stop(ctx context.Context) error {
+	errs := make([]error, len(c.Brokers))
+	var wg sync.WaitGroup
+	for i, b := range c.Brokers {
+		wg.Go(func() { errs[i] = b.Terminate(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(append(errs, c.ZooKeeper.Stop(ctx))...)
+}

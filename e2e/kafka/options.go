@@ -1,0 +1,74 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// DefaultVersion is the Kafka that tests run on unless they say otherwise.
+const DefaultVersion = "3.9.1"
+
+// Names of the listeners that the harness lays out.
+const (
+	Internal = "INTERNAL"
+	Client   = "CLIENT"
+)
+
+// Options describe a cluster. The zero value is one ZooKeeper and three brokers of DefaultVersion.
+type Options struct {
+	Version    string
+	Brokers    int // 3; their ids are 1…n
+	ZooKeepers int // 1, or 3 for a quorum
+	// Racks gives broker i+1 the rack Racks[i].
+	Racks []string
+	// Chroot puts the cluster below a path, as "/kafka".
+	Chroot string
+	// TwoListeners adds a CLIENT listener beside INTERNAL, which stays the inter-broker one.
+	TwoListeners bool
+	// Proxies puts a TCPProxy in front of each of these listeners: it is what the brokers advertise.
+	Proxies []string
+	// Overrides are set on every broker and win over the harness's defaults; PerBroker wins over both.
+	Overrides map[string]string
+	PerBroker func(id int) map[string]string
+	// LogDirs is the number of log directories of each broker, 1.
+	LogDirs int
+	// AutoCreateTopics is auto.create.topics.enable, off by default: a test that mistypes a topic should fail.
+	AutoCreateTopics bool
+	BrokerSession    time.Duration // zookeeper.session.timeout.ms, 6 s
+	BrokerHeapMB     int           // 384
+	// ControllerLog is the log4j level of the controller's own loggers, INFO by default.
+	ControllerLog string
+	ZooKeeper     ZooKeeperOptions // Servers and Version come from the fields above
+}
+
+func (o *Options) complete(ctx context.Context, env Env) (err error) {
+	setDefault(&o.Version, DefaultVersion)
+	setDefault(&o.Brokers, 3)
+	setDefault(&o.ZooKeepers, 1)
+	setDefault(&o.LogDirs, 1)
+	setDefault(&o.BrokerSession, 6*time.Second)
+	setDefault(&o.BrokerHeapMB, 384)
+	setDefault(&o.ControllerLog, "INFO")
+	if len(o.Racks) > 0 && len(o.Racks) != o.Brokers {
+		return fmt.Errorf("%d racks for %d brokers", len(o.Racks), o.Brokers)
+	}
+	for _, l := range o.Proxies {
+		if l != Internal && (l != Client || !o.TwoListeners) {
+			return fmt.Errorf("no listener %q to put a proxy before", l)
+		}
+	}
+	o.ZooKeeper.Servers = o.ZooKeepers
+	setDefault(&o.ZooKeeper.Version, o.Version)
+	if o.ZooKeeper.logDirectory, err = LogDir(env); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (o *Options) listeners() []string {
+	if o.TwoListeners {
+		return []string{Client, Internal}
+	}
+	return []string{Internal}
+}
