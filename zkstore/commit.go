@@ -1,0 +1,177 @@
+package zkstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"baton/epoch"
+	"baton/planner"
+
+	"github.com/go-zookeeper/zk"
+)
+
+const (
+	// manyConflicts in one batch: read the whole batch instead of one znode for each round.
+	manyConflicts = 8
+	// splitAfter unknown outcomes in a row a batch is halved, in case its size is what
+	// makes the server drop the connection.
+	splitAfter = 3
+	// parentRounds bounds how often the parents of new state znodes are looked for.
+	parentRounds = 5
+)
+
+// Commit carries out writes under the fence, in any order and several at once, and
+// calls done, from any goroutine, as they are settled. An outcome is never left
+// unknown: it is read back over the same session. An error (epoch.ErrFenced,
+// ErrSession, ctx's) means that writes without a result have none.
+func (st *Store) Commit(ctx context.Context, writes []planner.Write, done func([]planner.Result)) error {
+	c := &commit{st: st, s: st.s, done: done}
+	tasks := c.plan(writes)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for _, task := range tasks {
+		// The slots are the store's, so that several commits together keep to the limit.
+		select {
+		case st.slots <- struct{}{}:
+		case <-ctx.Done():
+		case <-st.s.done:
+			cancel(st.s.sessionError())
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-st.slots }()
+			if err := task(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("committing: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// commit is one call of Commit.
+type commit struct {
+	st   *Store
+	s    *Session
+	done func([]planner.Result)
+}
+
+// plan groups the writes into tasks, each of which is one multi if all goes well.
+func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
+	var sets, creates []*stateItem
+	var tasks []func(context.Context) error
+	add := func(f func(context.Context) error) { tasks = append(tasks, f) }
+	for _, w := range writes {
+		switch b := w.Body.(type) {
+		case planner.SetState:
+			sets = append(sets, c.stateItem(w.Seq, b.ID, b.State))
+		case planner.CreateState:
+			creates = append(creates, c.stateItem(w.Seq, b.ID, b.State))
+		case planner.SetTopic:
+			add(func(ctx context.Context) error { return c.setTopic(ctx, w.Seq, b) })
+		case planner.CreateTopic:
+			add(func(ctx context.Context) error { return c.createTopic(ctx, w.Seq, b) })
+		case planner.NextProducerIDs:
+			add(func(ctx context.Context) error { return c.nextProducerIDs(ctx, w.Seq, b) })
+		case planner.DeleteNotifications:
+			add(func(ctx context.Context) error { return c.deleteNotifications(ctx, w.Seq, b) })
+		}
+	}
+	sortByTopic(creates)
+	for _, batch := range pack(sets, c.s.cfg.MaxBatch, 1) {
+		add(func(ctx context.Context) error { return c.setStates(ctx, batch) })
+	}
+	for _, batch := range pack(creates, c.s.cfg.MaxBatch, 3) {
+		add(func(ctx context.Context) error { return c.createStates(ctx, batch) })
+	}
+	return tasks
+}
+
+// pack cuts items into batches of bounded operations and bytes.
+func pack(items []*stateItem, maxOps, opsEach int) [][]*stateItem {
+	var out [][]*stateItem
+	begin, size := 0, 0
+	for i, it := range items {
+		n := it.size() * opsEach
+		if i > begin && ((i-begin+1)*opsEach > maxOps || size+n > maxRequest) {
+			out = append(out, items[begin:i])
+			begin, size = i, 0
+		}
+		size += n
+	}
+	if begin < len(items) {
+		out = append(out, items[begin:])
+	}
+	return out
+}
+
+func (c *commit) result(r planner.Result) { c.done([]planner.Result{r}) }
+
+func (c *commit) failed(seq uint64, err error) {
+	c.result(planner.Result{Seq: seq, Outcome: planner.Failed, Reason: err.Error()})
+}
+
+// attempt is how a fenced multi ended.
+type attempt struct {
+	ok      bool
+	stats   []*zk.Stat // one for each operation, the check not counted
+	failed  int        // index of the operation that failed, the check not counted; -1: none
+	class   class      // why it failed
+	err     error      // the same
+	unclear bool       // the outcome is unknown; connected again
+}
+
+// attempt sends one multi under the fence. Its error ends the commit: fenced, session
+// over, ctx done. After an unknown outcome it returns when a server is connected and has
+// caught up, so that what is read next tells what became of the multi.
+func (c *commit) attempt(ctx context.Context, what string, ops []any) (attempt, error) {
+	all := append([]any{c.s.opCheck(pathControllerEpoch, c.st.fence.Version)}, ops...)
+	for {
+		res, err := c.s.multi(ctx, what, all)
+		if err == nil {
+			a := attempt{ok: true, failed: -1, stats: make([]*zk.Stat, len(ops))}
+			for i := range ops {
+				a.stats[i] = res[i+1].Stat
+			}
+			return a, nil
+		}
+		if ctx.Err() != nil {
+			return attempt{}, context.Cause(ctx)
+		}
+		at, opErr := failedOp(res)
+		switch {
+		case at == 0 && (classify(opErr) == classBadVersion || classify(opErr) == classNoNode):
+			return attempt{}, fmt.Errorf("%s: %w", what, epoch.ErrFenced)
+		case at > 0:
+			return attempt{failed: at - 1, class: classify(opErr), err: opErr}, nil
+		}
+		switch classify(err) {
+		case classEnded:
+			return attempt{}, err
+		case classNotSent:
+			if err := c.s.waitConnected(ctx); err != nil {
+				return attempt{}, fmt.Errorf("%s: %w", what, err)
+			}
+		case classUnknown:
+			if err := c.s.sync(ctx); err != nil {
+				return attempt{}, fmt.Errorf("%s: after a lost reply: %w", what, err)
+			}
+			return attempt{unclear: true, failed: -1, class: classUnknown, err: err}, nil
+		default:
+			return attempt{failed: -1, class: classify(err), err: err}, nil
+		}
+	}
+}
+
+var (
+	errTooLarge = errors.New("too large for a znode")
+	errNoTopic  = errors.New("the topic's znode does not exist")
+)

@@ -1,0 +1,168 @@
+package zkstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"baton/epoch"
+	"baton/partition"
+	"baton/planner"
+)
+
+// stateItem is one state znode to be set or created.
+type stateItem struct {
+	seq   uint64
+	id    partition.ID
+	state partition.State
+	data  []byte
+	// tried: an earlier multi with this item has an unknown outcome, so what is there may
+	// be ours.
+	tried bool
+	// parent: the znode above the state does not exist as far as is known.
+	parent bool
+}
+
+func (c *commit) stateItem(seq uint64, id partition.ID, state partition.State) *stateItem {
+	return &stateItem{seq: seq, id: id, state: state, data: encodeState(state), parent: true}
+}
+
+func (it *stateItem) size() int { return len(it.data) + len(statePath(it.id)) + 64 }
+
+func sortByTopic(items []*stateItem) {
+	slices.SortStableFunc(items, func(a, b *stateItem) int { return partition.Compare(a.id, b.id) })
+}
+
+func (c *commit) applied(items []*stateItem, version func(i int) int32) {
+	out := make([]planner.Result, len(items))
+	for i, it := range items {
+		out[i] = planner.Result{Seq: it.seq, Outcome: planner.Applied, Version: version(i)}
+	}
+	c.done(out)
+}
+
+func (c *commit) failItems(items []*stateItem, err error) {
+	out := make([]planner.Result, len(items))
+	for i, it := range items {
+		out[i] = planner.Result{Seq: it.seq, Outcome: planner.Failed, Reason: statePath(it.id) + ": " + err.Error()}
+	}
+	c.done(out)
+}
+
+// setStates replaces state znodes in one multi. A znode that moved is taken out and
+// the rest sent again, so each round settles at least one item.
+func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
+	conflicts, unclear := 0, 0
+	for len(items) > 0 {
+		if unclear >= splitAfter && len(items) > 1 {
+			half := len(items) / 2
+			if err := c.setStates(ctx, items[:half]); err != nil {
+				return err
+			}
+			items, unclear = items[half:], 0
+			continue
+		}
+		ops := make([]any, len(items))
+		for i, it := range items {
+			ops[i] = c.s.opSet(statePath(it.id), it.data, int32(it.state.PartitionEpoch))
+		}
+		a, err := c.attempt(ctx, fmt.Sprintf("setting %d states", len(items)), ops)
+		switch {
+		case err != nil:
+			return err
+		case a.ok:
+			c.applied(items, func(i int) int32 { return a.stats[i].Version })
+			return nil
+		case a.unclear:
+			unclear++
+			for _, it := range items {
+				it.tried = true
+			}
+			if items, err = c.readBackSets(ctx, items); err != nil {
+				return err
+			}
+		case a.failed < 0:
+			c.failItems(items, a.err)
+			return nil
+		case a.class == classBadVersion || a.class == classNoNode:
+			conflicts++
+			if conflicts > manyConflicts {
+				conflicts = 0
+				items, err = c.readBackSets(ctx, items)
+			} else {
+				err = c.settleSet(ctx, items[a.failed])
+				items = without(items, a.failed)
+			}
+			if err != nil {
+				return err
+			}
+		default:
+			c.failItems(items[a.failed:a.failed+1], a.err)
+			items = without(items, a.failed)
+		}
+	}
+	return nil
+}
+
+func without(items []*stateItem, i int) []*stateItem {
+	return slices.Concat(items[:i], items[i+1:])
+}
+
+// settleSet reports an item whose znode is not at the expected version.
+func (c *commit) settleSet(ctx context.Context, it *stateItem) error {
+	found, err := c.st.readState(ctx, it.id)
+	if err != nil {
+		return err
+	}
+	c.result(it.outcomeOfSet(found))
+	return nil
+}
+
+// outcomeOfSet compares what was found with what was to be written. Content with our
+// epoch, one version on, is this very write, whose reply was lost.
+func (it *stateItem) outcomeOfSet(found planner.StateRead) planner.Result {
+	if found.Exists && found.Bad == "" && sameState(found.State, it.state) &&
+		found.State.PartitionEpoch == it.state.PartitionEpoch+1 {
+		return planner.Result{Seq: it.seq, Outcome: planner.Applied, Version: int32(found.State.PartitionEpoch)}
+	}
+	return planner.Result{Seq: it.seq, Outcome: planner.Conflict, Found: found, Reason: "found another version"}
+}
+
+// readBackSets reads all znodes of a batch, reports those that are settled, and
+// returns those that are still at the expected version.
+func (c *commit) readBackSets(ctx context.Context, items []*stateItem) ([]*stateItem, error) {
+	found, err := c.st.ReadStates(ctx, idsOf(items))
+	if err != nil {
+		return nil, err
+	}
+	var rest []*stateItem
+	var out []planner.Result
+	for i, it := range items {
+		// A znode that cannot be understood has State's zero value; it is never overwritten.
+		if f := found[i]; f.Exists && f.Bad == "" && f.State.PartitionEpoch == it.state.PartitionEpoch {
+			rest = append(rest, it)
+			continue
+		}
+		out = append(out, it.outcomeOfSet(found[i]))
+	}
+	if len(out) > 0 {
+		c.done(out)
+	}
+	return rest, nil
+}
+
+func idsOf(items []*stateItem) []partition.ID {
+	ids := make([]partition.ID, len(items))
+	for i, it := range items {
+		ids[i] = it.id
+	}
+	return ids
+}
+
+// outcomeOfCreate: a state that nobody but this claim can have written is ours.
+func (it *stateItem) outcomeOfCreate(found planner.StateRead, ours epoch.Controller) planner.Result {
+	if found.Bad == "" && sameState(found.State, it.state) && (it.tried || found.State.ControllerEpoch == ours) {
+		return planner.Result{Seq: it.seq, Outcome: planner.Applied, Version: int32(found.State.PartitionEpoch)}
+	}
+	return planner.Result{Seq: it.seq, Outcome: planner.Conflict, Found: found, Reason: "found a state already"}
+}

@@ -1,0 +1,126 @@
+package zkstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"baton/partition"
+	"baton/planner"
+)
+
+// sortNames orders child names, numbers by value.
+func sortNames(names []string) {
+	slices.SortFunc(names, func(a, b string) int {
+		x, xok := parseID(a)
+		y, yok := parseID(b)
+		if xok && yok {
+			return cmp.Compare(x, y)
+		}
+		return cmp.Compare(a, b)
+	})
+}
+
+// Load reads everything under the claim and has changes reported from then on. The
+// claim was written on this session, so the server is not behind it. After an error the
+// Store is of no more use.
+func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
+	fail := func(err error) (*planner.Claimed, error) {
+		st.unsubscribe()
+		return nil, fmt.Errorf("loading the cluster: %w", err)
+	}
+	c := &planner.Claimed{Fence: st.fence}
+	if err := st.checkRole(ctx, st.s.getW); err != nil {
+		return fail(err)
+	}
+	brokers, stamps, err := st.readBrokers(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	c.Brokers, c.BadBrokers, st.known.brokers = brokers.Brokers, brokers.Bad, stamps
+	if c.Batons, err = st.readBatons(ctx); err != nil {
+		return fail(err)
+	}
+	st.known.batons = c.Batons
+	work, err := st.readWork(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	c.Deleting, c.Reassigning, st.known.work = work.Deleting, work.Reassigning, work
+	names, err := st.s.childrenW(ctx, pathTopics)
+	if err != nil {
+		return fail(err)
+	}
+	news, err := st.readTopics(ctx, names)
+	if err != nil {
+		return fail(err)
+	}
+	c.Topics, c.States = news.Topics, news.States
+	st.mu.Lock()
+	st.dirty.logDirs = true // Run delivers what is there already
+	st.mu.Unlock()
+	signal(st.wake)
+	return c, nil
+}
+
+// readTopics reads topics, compares them with what is known, and returns what is
+// new, with the states of partitions that are new. It updates what is known.
+func (st *Store) readTopics(ctx context.Context, names []string) (planner.TopicsChanged, error) {
+	var out planner.TopicsChanged
+	sortNames(names)
+	reads := make([]planner.TopicRead, len(names))
+	nodes := make([]node, len(names))
+	err := parallel(ctx, len(names), st.s.cfg.reads(), func(ctx context.Context, i int) (err error) {
+		reads[i], nodes[i], err = st.readTopic(ctx, names[i])
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	var ids []partition.ID
+	for i, t := range reads {
+		n, old := nodes[i], st.known.topics[t.Name]
+		switch {
+		case !n.exists && old == nil:
+			continue
+		case !n.exists:
+			out.Gone = append(out.Gone, t.Name)
+			continue
+		case old != nil && old.stamp == stampOf(n):
+			continue
+		case old != nil && old.czxid != 0 && old.czxid != n.stat.Czxid && t.Bad == "":
+			// Deleted and created again: two changes, of which the first is to be seen too.
+			out.Gone = append(out.Gone, t.Name)
+			old = nil
+		}
+		out.Topics = append(out.Topics, t)
+		for _, p := range t.Partitions {
+			if old == nil || !old.numbers[p.Number] {
+				ids = append(ids, partition.ID{Topic: t.Name, Number: p.Number})
+			}
+		}
+	}
+	states, err := st.ReadStates(ctx, ids)
+	if err != nil {
+		return out, err
+	}
+	out.States = slices.DeleteFunc(states, func(s planner.StateRead) bool { return !s.Exists })
+	// Only now: if the states could not be read, nothing was delivered.
+	for i, t := range reads {
+		if !nodes[i].exists {
+			delete(st.known.topics, t.Name)
+			continue
+		}
+		k := st.known.topics[t.Name]
+		if k == nil || (k.czxid != nodes[i].stat.Czxid && t.Bad == "") {
+			k = &knownTopic{numbers: map[int32]bool{}}
+			st.known.topics[t.Name] = k
+		}
+		k.stamp = stampOf(nodes[i])
+		for _, p := range t.Partitions {
+			k.numbers[p.Number] = true
+		}
+	}
+	return out, nil
+}

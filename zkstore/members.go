@@ -1,0 +1,122 @@
+package zkstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"baton/epoch"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Register makes this instance known: for good under /baton/ids, and for as long as the
+// session lives under /baton/members. A node left by an earlier session of the same
+// instance is replaced, so that a restart need not wait for its expiry.
+func (s *Session) Register(ctx context.Context, m Member) error {
+	err := s.createAbs(ctx, s.abs(idPath(pathBatonIDs, m.ID)), mustJSON(m.BatonInfo))
+	if err != nil && classify(err) != classNodeExists {
+		return fmt.Errorf("registering id %d: %w", m.ID, err)
+	}
+	path, data := idPath(pathBatonMembers, m.ID), encodeMember(m)
+	for {
+		n, err := s.get(ctx, path)
+		if err != nil {
+			return fmt.Errorf("registering id %d: %w", m.ID, err)
+		}
+		var ops []any
+		switch {
+		case !n.exists:
+			ops = []any{s.opCreate(path, data, zk.FlagEphemeral)}
+		case n.stat.EphemeralOwner == s.ID():
+			if string(n.data) == string(data) {
+				return nil // also: ours, and only the reply was lost
+			}
+			ops = []any{s.opSet(path, data, n.stat.Version)}
+		default:
+			old, err := decodeMember(n.data)
+			if err != nil || old.Name != m.Name {
+				return fmt.Errorf("id %d is in use by %s (session 0x%x)", m.ID, describeMember(old, err), uint64(n.stat.EphemeralOwner))
+			}
+			ops = []any{s.opDelete(path, n.stat.Version), s.opCreate(path, data, zk.FlagEphemeral)}
+		}
+		_, err = s.multi(ctx, "registering "+path, ops)
+		switch classify(err) {
+		case classOK:
+			return nil
+		case classNoNode, classBadVersion, classNodeExists, classUnknown, classNotSent:
+			// Somebody moved, or the outcome is unknown: look again.
+			if ctx.Err() != nil {
+				return err
+			}
+			if err := s.waitConnected(ctx); err != nil {
+				return fmt.Errorf("registering id %d: %w", m.ID, err)
+			}
+		default:
+			return fmt.Errorf("registering id %d: %w", m.ID, err)
+		}
+	}
+}
+
+func describeMember(m Member, err error) string {
+	if err != nil {
+		return "an instance whose znode cannot be understood: " + err.Error()
+	}
+	return fmt.Sprintf("%q on host %s, pid %d", m.Name, m.Host, m.PID)
+}
+
+// PutHold forbids claiming to every Baton until ClearHold.
+func (s *Session) PutHold(ctx context.Context, h Hold) error {
+	return s.put(ctx, pathHold, mustJSON(h))
+}
+
+// ClearHold allows claiming again.
+func (s *Session) ClearHold(ctx context.Context) error { return s.remove(ctx, pathHold) }
+
+// PutHandover asks for the role, or withdraws a consent by asking anew.
+func (s *Session) PutHandover(ctx context.Context, h Handover) error {
+	return s.put(ctx, pathHandover, mustJSON(h))
+}
+
+// ClearHandover removes the request.
+func (s *Session) ClearHandover(ctx context.Context) error { return s.remove(ctx, pathHandover) }
+
+// PutHandoverConsent answers the request of version h.Version, under the holder's fence.
+func (s *Session) PutHandoverConsent(ctx context.Context, fence epoch.Fence, h Handover) error {
+	data := mustJSON(h)
+	for {
+		err := s.fenced(ctx, "consenting to a handover", fence, s.opSet(pathHandover, data, h.Version))
+		if !errors.Is(err, errUnclear) {
+			return err
+		}
+		n, err := s.get(ctx, pathHandover)
+		switch {
+		case err != nil:
+			return fmt.Errorf("consenting to a handover: %w", err)
+		case n.exists && n.stat.Version == h.Version+1 && string(n.data) == string(data):
+			return nil
+		}
+	}
+}
+
+// put writes a znode of Baton's own whatever is there.
+func (s *Session) put(ctx context.Context, path string, data []byte) error {
+	for {
+		err := s.createAbs(ctx, s.abs(path), data)
+		if classify(err) != classNodeExists {
+			return err
+		}
+		_, err = again(ctx, s, "set", path, func(c zkConn) ([]zk.MultiResponse, error) { return c.Multi(s.opSet(path, data, -1)) })
+		if classify(err) != classNoNode {
+			return err
+		}
+	}
+}
+
+func (s *Session) remove(ctx context.Context, path string) error {
+	_, err := again(ctx, s, "delete", path, func(c zkConn) ([]zk.MultiResponse, error) { return c.Multi(s.opDelete(path, -1)) })
+	if classify(err) == classNoNode {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package zkstore
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+const roleReread = 30 * time.Second
+
+// WatchRole calls back with the view as it is now and after every change, never
+// concurrently with itself and always with the newest view; views in between may be
+// left out. It returns when ctx is done or the session has ended.
+func (s *Session) WatchRole(ctx context.Context, callback func(RoleView)) error {
+	w := &roleWatch{s: s, dirty: make(chan struct{}, 1), news: make(chan struct{}, 1)}
+	defer s.subscribe(w.event)()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { w.deliver(ctx, callback) })
+	err := w.read(ctx)
+	cancel()
+	return err
+}
+
+// roleWatch has one goroutine that reads and one that calls back, so that the deletion
+// of /controller gets to the callback while a read is still under way.
+type roleWatch struct {
+	s     *Session
+	dirty chan struct{} // something has to be read again
+	news  chan struct{} // view has not been called back with
+
+	mu    sync.Mutex
+	view  *RoleView
+	moved uint64 // counts events of /controller: a read that began before one is stale
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (w *roleWatch) event(ev zk.Event) {
+	if ev.Type == zk.EventSession {
+		signal(w.dirty)
+		return
+	}
+	if !rolePath(ev.Path) {
+		return
+	}
+	if ev.Path == pathController {
+		w.mu.Lock()
+		w.moved++
+		if ev.Type == zk.EventNodeDeleted && w.view != nil {
+			// A standby races the brokers, which need a read before they can claim; the
+			// cached epoch and its version are enough for us, and if they are old the
+			// claim fails.
+			v := *w.view
+			v.Controller = nil
+			v.Bad = maps.Clone(v.Bad) // the callback may be looking at the old one
+			delete(v.Bad, pathController)
+			w.view = &v
+			signal(w.news)
+		}
+		w.mu.Unlock()
+	}
+	signal(w.dirty)
+}
+
+func (w *roleWatch) read(ctx context.Context) error {
+	tick := time.NewTicker(roleReread)
+	defer tick.Stop()
+	for {
+		w.mu.Lock()
+		moved := w.moved
+		w.mu.Unlock()
+		v, err := w.s.readRole(ctx, w.s.getW, w.s.childrenW)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		if moved == w.moved {
+			w.view = &v
+			signal(w.news)
+		}
+		w.mu.Unlock()
+		select {
+		case <-w.dirty:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.s.done:
+			return w.s.sessionError()
+		}
+	}
+}
+
+func (w *roleWatch) deliver(ctx context.Context, callback func(RoleView)) {
+	for {
+		select {
+		case <-w.news:
+		case <-ctx.Done():
+			return
+		}
+		w.mu.Lock()
+		v := *w.view
+		w.mu.Unlock()
+		callback(v)
+	}
+}

@@ -1,0 +1,303 @@
+package zkstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"baton/cluster"
+	"baton/epoch"
+	"baton/partition"
+	"baton/planner"
+
+	"github.com/go-zookeeper/zk"
+	"go.uber.org/zap"
+)
+
+// Store is the cluster's data under one claim. Load comes first, then Run; Commit and
+// the reads may be called from any goroutine at any time.
+type Store struct {
+	s     *Session
+	fence epoch.Fence
+	slots chan struct{} // one for each multi under way
+
+	unsubscribe func()
+
+	mu    sync.Mutex
+	dirty dirt
+	wake  chan struct{}
+
+	known known // Load's, then Run's
+}
+
+// dirt is what events have shown to be in need of reading.
+type dirt struct {
+	role, brokers, topicList, work, batons, logDirs bool
+	resync                                          bool // a reconnect: read everything
+	rereadBrokers                                   bool // asked for: deliver even if nothing is new
+	topics                                          map[string]bool
+}
+
+// known is what was last delivered, to deliver differences only.
+type known struct {
+	brokers map[string]stamp
+	topics  map[string]*knownTopic
+	work    planner.WorkChanged
+	batons  []int32
+	logDirs map[string]bool // notifications that were delivered or cannot be understood
+}
+
+// stamp identifies a znode's incarnation and content.
+type stamp struct{ czxid, mzxid int64 }
+
+func stampOf(n node) stamp { return stamp{n.stat.Czxid, n.stat.Mzxid} }
+
+type knownTopic struct {
+	stamp
+	numbers map[int32]bool // partitions that were delivered
+}
+
+// Store returns access to the cluster's data under a claim. Events are collected from
+// this moment, so nothing is lost between Load and Run.
+func (s *Session) Store(fence epoch.Fence) *Store {
+	st := &Store{s: s, fence: fence, slots: make(chan struct{}, s.cfg.InFlight), wake: make(chan struct{}, 1)}
+	st.dirty.topics = map[string]bool{}
+	st.known = known{brokers: map[string]stamp{}, topics: map[string]*knownTopic{}, logDirs: map[string]bool{}}
+	st.unsubscribe = s.subscribe(st.event)
+	return st
+}
+
+// event notes what has to be read; it runs on the connection's receive goroutine.
+func (st *Store) event(ev zk.Event) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	d := &st.dirty
+	dir, name := "", ""
+	if ev.Type != zk.EventSession {
+		dir, name = parentOf(ev.Path), lastElement(ev.Path)
+	}
+	switch {
+	case ev.Type == zk.EventSession:
+		d.resync = true
+	case ev.Path == pathController, ev.Path == pathControllerEpoch:
+		d.role = true
+	case ev.Path == pathBrokerIDs, dir == pathBrokerIDs:
+		d.brokers = true
+	case ev.Path == pathTopics:
+		d.topicList = true
+	case dir == pathTopics:
+		if ev.Type == zk.EventNodeDeleted {
+			d.topicList = true
+		}
+		d.topics[name] = true
+	case ev.Path == pathDeleteTopics, ev.Path == pathReassign:
+		d.work = true
+	case ev.Path == pathBatonIDs:
+		d.batons = true
+	case ev.Path == pathLogDirEvents:
+		d.logDirs = true
+	default:
+		return
+	}
+	signal(st.wake)
+}
+
+// takeDirt returns what is dirty and resets it.
+func (st *Store) takeDirt() dirt {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	d := st.dirty
+	st.dirty = dirt{topics: map[string]bool{}}
+	return d
+}
+
+// RereadBrokers asks Run to read /brokers/ids again, from a server that has caught up,
+// and to deliver it even if nothing is new.
+func (st *Store) RereadBrokers() {
+	st.mu.Lock()
+	st.dirty.rereadBrokers = true
+	st.mu.Unlock()
+	signal(st.wake)
+}
+
+// VerifyFence asks the quorum whether the claim still holds.
+func (st *Store) VerifyFence(ctx context.Context) error {
+	if err := st.s.sync(ctx); err != nil {
+		return fmt.Errorf("verifying the fence: %w", err)
+	}
+	return st.checkRole(ctx, st.s.get)
+}
+
+// checkRole compares /controller and /controller_epoch with the claim.
+func (st *Store) checkRole(ctx context.Context, get func(context.Context, string) (node, error)) error {
+	e, err := get(ctx, pathControllerEpoch)
+	if err != nil {
+		return err
+	}
+	if !e.exists || e.stat.Version != st.fence.Version {
+		return epoch.ErrFenced
+	}
+	n, err := get(ctx, pathController)
+	switch {
+	case err != nil:
+		return err
+	case !n.exists:
+		return fmt.Errorf("%w: it is gone", ErrRoleLost)
+	case n.stat.EphemeralOwner != st.s.ID():
+		return fmt.Errorf("%w: session 0x%x owns it", ErrRoleLost, uint64(n.stat.EphemeralOwner))
+	}
+	return nil
+}
+
+// ReadStates reads state znodes; the result has the order of ids.
+func (st *Store) ReadStates(ctx context.Context, ids []partition.ID) ([]planner.StateRead, error) {
+	out := make([]planner.StateRead, len(ids))
+	err := parallel(ctx, len(ids), st.s.cfg.reads(), func(ctx context.Context, i int) error {
+		r, err := st.readState(ctx, ids[i])
+		out[i] = r
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading partition states: %w", err)
+	}
+	return out, nil
+}
+
+func (st *Store) readState(ctx context.Context, id partition.ID) (planner.StateRead, error) {
+	r := planner.StateRead{ID: id}
+	n, err := st.s.get(ctx, statePath(id))
+	if classify(err) == classRefused {
+		r.Exists, r.Bad = true, err.Error()
+		return r, nil
+	}
+	if err != nil || !n.exists {
+		return r, err
+	}
+	r.Exists, r.Zxid = true, n.stat.Mzxid
+	if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
+		r.Bad = statePath(id) + ": " + err.Error()
+	}
+	return r, nil
+}
+
+// ReadTopicUnclean reads a topic's own unclean.leader.election.enable.
+func (st *Store) ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead {
+	r := planner.TopicConfigRead{Topic: topic}
+	n, err := st.s.get(ctx, topicConfigPath(topic))
+	if err == nil && n.exists {
+		if r.Unclean, err = decodeUnclean(n.data); err != nil {
+			err = fmt.Errorf("%s: %w", topicConfigPath(topic), err)
+		}
+	}
+	if err != nil {
+		r.Bad = err.Error()
+	}
+	return r
+}
+
+// readTopic reads a topic's znode and has its changes reported.
+func (st *Store) readTopic(ctx context.Context, name string) (planner.TopicRead, node, error) {
+	t := planner.TopicRead{Name: name, FreshID: freshTopicID()}
+	n, err := st.s.getW(ctx, topicPath(name))
+	if classify(err) == classRefused {
+		t.Bad = err.Error()
+		return t, node{exists: true}, nil
+	}
+	if err != nil || !n.exists {
+		return t, n, err
+	}
+	t.Version = n.stat.Version
+	if t.ID, t.Partitions, err = decodeTopic(n.data); err != nil {
+		t.ID, t.Partitions, t.Bad = cluster.TopicID{}, nil, topicPath(name)+": "+err.Error()
+	}
+	return t, n, nil
+}
+
+// readBrokers reads all registrations; stamps are by the znodes' names.
+func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[string]stamp, error) {
+	var out planner.BrokersChanged
+	names, err := st.s.childrenW(ctx, pathBrokerIDs)
+	if err != nil {
+		return out, nil, err
+	}
+	sortNames(names)
+	nodes := make([]node, len(names))
+	refused := make([]error, len(names))
+	err = parallel(ctx, len(names), st.s.cfg.reads(), func(ctx context.Context, i int) (err error) {
+		nodes[i], err = st.s.getW(ctx, childPath(pathBrokerIDs, names[i]))
+		if classify(err) == classRefused {
+			nodes[i].exists, refused[i], err = true, err, nil
+		}
+		return err
+	})
+	if err != nil {
+		return out, nil, err
+	}
+	stamps := make(map[string]stamp, len(names))
+	for i, n := range nodes {
+		if !n.exists {
+			continue // gone since; the child list's watch tells
+		}
+		stamps[names[i]] = stampOf(n)
+		id, numeric := parseID(names[i])
+		b, err := decodeBroker(n.data)
+		switch {
+		case refused[i] != nil:
+			err = refused[i]
+		case !numeric:
+			err = fmt.Errorf("expected a broker id as the znode's name, found %s", excerpt([]byte(names[i])))
+		}
+		if err != nil {
+			out.Bad = append(out.Bad, planner.Bad{Path: childPath(pathBrokerIDs, names[i]), Reason: err.Error()})
+			if numeric {
+				out.BadIDs = append(out.BadIDs, id)
+			}
+			continue
+		}
+		b.ID, b.Epoch = id, epoch.Broker(n.stat.Czxid)
+		out.Brokers = append(out.Brokers, b)
+	}
+	return out, stamps, nil
+}
+
+// readWork reads what is asked for under /admin.
+func (st *Store) readWork(ctx context.Context) (planner.WorkChanged, error) {
+	var w planner.WorkChanged
+	names, err := st.s.childrenW(ctx, pathDeleteTopics)
+	if err != nil {
+		return w, err
+	}
+	sortNames(names)
+	w.Deleting = names
+	n, err := st.s.getW(ctx, pathReassign)
+	if err != nil || !n.exists {
+		return w, err
+	}
+	topics, err := decodeReassign(n.data)
+	if err != nil {
+		// Kafka takes it for empty; the claim's RoleView has already refused it.
+		st.s.log.Warn("cannot understand a znode", zap.String("path", pathReassign), zap.Error(err))
+		return w, nil
+	}
+	w.Reassigning = topics
+	return w, nil
+}
+
+// readBatons reads every id that was ever a Baton's.
+func (st *Store) readBatons(ctx context.Context) ([]int32, error) {
+	names, err := st.s.childrenW(ctx, pathBatonIDs)
+	if err != nil {
+		return nil, err
+	}
+	sortNames(names)
+	ids := make([]int32, 0, len(names))
+	for _, name := range names {
+		id, ok := parseID(name)
+		if !ok {
+			st.s.log.Warn("a znode's name is not an id", zap.String("path", childPath(pathBatonIDs, name)))
+			continue
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
