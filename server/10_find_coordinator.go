@@ -11,13 +11,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// FindCoordinator, v0-4 (v4+ asks for several keys): the leader of the partition of
-// __consumer_offsets (type 0) or __transaction_state (type 1) that the key hashes to.
+// FindCoordinator, v0-6 (v4+ asks for several keys; 5 and 6 have the same bytes): the leader of the partition of
+// __consumer_offsets (type 0) or __transaction_state (type 1) that the key hashes to. Share groups (type 2, v6) do not
+// exist in ZooKeeper mode.
 //
 // A missing topic is created whatever auto.create.topics.enable says, as brokers do,
 // and the client is told COORDINATOR_NOT_AVAILABLE, upon which it asks again.
 func findCoordinatorAPI() api {
-	return api{key: keyFindCoordinator, max: 4, active: typed(findCoordinator)}
+	return api{key: keyFindCoordinator, max: 6, active: typed(findCoordinator)}
 }
 
 func findCoordinator(ctx context.Context, r *request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {

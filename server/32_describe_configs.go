@@ -15,7 +15,7 @@ import (
 // which tools do for every node; a broker answers all else. A request that mixes the
 // two gets an error for what is not ours, as from a broker that is asked about another.
 func describeConfigsAPI() api {
-	return api{key: keyDescribeConfigs, max: 4, passing: true, active: typed(describeConfigs), standby: typed(describeConfigs)}
+	return api{key: keyDescribeConfigs, inspect: true, max: 4, passing: true, active: typed(describeConfigs), standby: typed(describeConfigs)}
 }
 
 // ours reports whether a resource is Baton itself.

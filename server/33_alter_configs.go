@@ -12,7 +12,7 @@ import (
 // broker answers for all else. A request that names Baton is refused as a whole, since
 // half of it applied would be worse.
 func alterConfigsAPI() api {
-	return api{key: keyAlterConfigs, max: 2, passing: true, active: typed(alterConfigs), standby: typed(alterConfigs)}
+	return api{key: keyAlterConfigs, inspect: true, max: 2, passing: true, active: typed(alterConfigs), standby: typed(alterConfigs)}
 }
 
 const ownConfigMessage = "This node is Baton; its settings are changed in its configuration file and by SIGHUP."

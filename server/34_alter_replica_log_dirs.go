@@ -10,7 +10,7 @@ import (
 // AlterReplicaLogDirs, v0-2: addressed to one node, and Baton has no directory to move
 // anything to. Passing it on would move another node's replicas.
 func alterReplicaLogDirsAPI() api {
-	return api{key: keyAlterReplicaLogDirs, max: 2, active: typed(alterReplicaLogDirs), standby: typed(alterReplicaLogDirs)}
+	return api{key: keyAlterReplicaLogDirs, inspect: true, max: 2, active: typed(alterReplicaLogDirs), standby: typed(alterReplicaLogDirs)}
 }
 
 func alterReplicaLogDirs(_ context.Context, _ *request, req *kmsg.AlterReplicaLogDirsRequest) (kmsg.Response, error) {

@@ -10,7 +10,7 @@ import (
 // because Java's AdminClient takes an answer without directories for a refusal
 // (CLUSTER_AUTHORIZATION_FAILED) and fails for all nodes.
 func describeLogDirsAPI() api {
-	return api{key: keyDescribeLogDirs, max: 4, active: typed(describeLogDirs), standby: typed(describeLogDirs)}
+	return api{key: keyDescribeLogDirs, inspect: true, max: 4, active: typed(describeLogDirs), standby: typed(describeLogDirs)}
 }
 
 func describeLogDirs(_ context.Context, _ *request, req *kmsg.DescribeLogDirsRequest) (kmsg.Response, error) {

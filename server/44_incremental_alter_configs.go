@@ -11,7 +11,7 @@ import (
 // IncrementalAlterConfigs, v0-1: as AlterConfigs.
 func incrementalAlterConfigsAPI() api {
 	return api{
-		key: keyIncrementalAlterConfigs, max: 1, passing: true,
+		key: keyIncrementalAlterConfigs, inspect: true, max: 1, passing: true,
 		active: typed(incrementalAlterConfigs), standby: typed(incrementalAlterConfigs),
 	}
 }

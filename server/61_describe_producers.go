@@ -10,7 +10,7 @@ import (
 // DescribeProducers, v0: addressed to a replica, which Baton never is; the client then
 // looks for the leader.
 func describeProducersAPI() api {
-	return api{key: keyDescribeProducers, active: typed(describeProducers), standby: typed(describeProducers)}
+	return api{key: keyDescribeProducers, inspect: true, active: typed(describeProducers), standby: typed(describeProducers)}
 }
 
 func describeProducers(_ context.Context, _ *request, req *kmsg.DescribeProducersRequest) (kmsg.Response, error) {

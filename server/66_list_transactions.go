@@ -8,7 +8,7 @@ import (
 
 // ListTransactions, v0-1: as ListGroups.
 func listTransactionsAPI() api {
-	return api{key: keyListTransactions, max: 1, active: typed(listTransactions), standby: typed(listTransactions)}
+	return api{key: keyListTransactions, inspect: true, max: 1, active: typed(listTransactions), standby: typed(listTransactions)}
 }
 
 func listTransactions(_ context.Context, _ *request, req *kmsg.ListTransactionsRequest) (kmsg.Response, error) {

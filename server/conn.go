@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"baton/wire"
+
 	"go.uber.org/zap"
 )
 
@@ -92,7 +94,7 @@ func (c *conn) run(ctx context.Context) {
 		}
 		r.wait = chunkTime
 		var err error
-		if frame, err = readFrame(br, frame, c.cfg.MaxFrame); err == nil {
+		if frame, err = wire.ReadFrame(br, frame, c.cfg.MaxFrame); err == nil {
 			err = c.serve(ctx, frame)
 		}
 		if err != nil {
@@ -111,9 +113,10 @@ func (c *conn) run(ctx context.Context) {
 // explain logs why the connection is closed, unless that is the peer's own doing.
 func (c *conn) explain(ctx context.Context, err error) {
 	var op *net.OpError
+	var size *wire.FrameSizeError
 	switch {
 	case ctx.Err() != nil:
-	case errors.Is(err, errMalformed):
+	case errors.Is(err, errMalformed), errors.As(err, &size):
 		c.drop(c.nc, c.listener, "malformed", err)
 	case errors.Is(err, errBackend):
 		c.drop(c.nc, c.listener, "broker", err)
@@ -140,7 +143,7 @@ func (c *conn) serve(ctx context.Context, frame []byte) error {
 	if err != nil {
 		return err
 	}
-	c.out = appendResponse(c.out[:0], h.correlation, resp)
+	c.out = wire.AppendResponse(c.out[:0], h.correlation, resp)
 	if err := c.write(c.out); err != nil {
 		return err
 	}

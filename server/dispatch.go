@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"baton/wire"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -14,6 +16,13 @@ var (
 	// errMalformed: the peer does not speak the protocol, or not the part that was offered.
 	errMalformed = errors.New("malformed request")
 )
+
+// header is a request's header. body is where the request itself starts in the frame.
+type header struct {
+	key, version int16
+	correlation  int32
+	body         int
+}
 
 // request is one request on its way through a handler.
 type request struct {
@@ -38,8 +47,8 @@ type api struct {
 	// passing: offered are the versions that brokers have in common, since only some
 	// requests are answered here.
 	passing bool
-	// hidden: answered but not advertised.
-	hidden bool
+	// inspect: decoded through wire.InspectRequest, as it is not served as a whole.
+	inspect bool
 }
 
 const (
@@ -64,15 +73,14 @@ func apiTable() []api {
 // answer produces the response to one frame. errProxy asks for it to be passed on,
 // and then the header is complete.
 func (s *Server) answer(ctx context.Context, listener string, frame []byte) (header, kmsg.Response, error) {
-	h, err := parseStart(frame)
-	if err != nil {
-		return h, nil, fmt.Errorf("%w: %w", errMalformed, err)
-	}
+	rh, body, err := wire.ParseRequestHeader(frame)
+	h := header{key: rh.Key, version: rh.Version, correlation: rh.CorrelationID, body: len(frame) - len(body)}
 	a := s.apis[h.key]
-	if h.key == keyAPIVersions && (h.version < 0 || h.version > a.max) {
+	if len(frame) >= 8 && h.key == keyAPIVersions && (h.version < 0 || h.version > a.max) {
+		// Whatever follows in such a header: the client must learn what it may ask.
 		return h, unsupportedAPIVersions(a), nil
 	}
-	if err := h.parseRest(frame, flexibleHeader(h.key, h.version)); err != nil {
+	if err != nil {
 		return h, nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if a == nil {
@@ -112,14 +120,14 @@ func (s *Server) handle(ctx context.Context, a *api, f handler, r *request) (kms
 	if len(body) > limit {
 		return nil, fmt.Errorf("%w: a request of %d bytes for key %d", errMalformed, len(body), r.key)
 	}
-	req, err := s.decode(ctx, r.header, body)
+	req, err := s.decode(ctx, a, r.header, body)
 	if err != nil {
 		return nil, err
 	}
 	return f(ctx, r, req)
 }
 
-func (s *Server) decode(ctx context.Context, h header, body []byte) (kmsg.Request, error) {
+func (s *Server) decode(ctx context.Context, a *api, h header, body []byte) (kmsg.Request, error) {
 	if len(body) > largeBody {
 		select {
 		case s.decodes <- struct{}{}:
@@ -128,10 +136,13 @@ func (s *Server) decode(ctx context.Context, h header, body []byte) (kmsg.Reques
 			return nil, ctx.Err()
 		}
 	}
-	req := kmsg.RequestForKey(h.key)
-	req.SetVersion(h.version)
-	if err := req.ReadFrom(body); err != nil {
-		return nil, fmt.Errorf("%w: key %d version %d: %w", errMalformed, h.key, h.version, err)
+	read := wire.DecodeRequest
+	if a.inspect {
+		read = wire.InspectRequest
+	}
+	req, err := read(a.key, h.version, body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	return req, nil
 }
@@ -144,7 +155,7 @@ func (s *Server) Handle(ctx context.Context, listener string, frame []byte) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return appendResponse(nil, h.correlation, resp), nil
+	return wire.AppendResponse(nil, h.correlation, resp), nil
 }
 
 // typed gives a handler its request's own type. The type always fits, because requests

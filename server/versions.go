@@ -147,7 +147,7 @@ func (s *Server) offered() map[int16][2]int16 {
 	active := s.ctl.Active()
 	for key, a := range s.apis {
 		switch {
-		case a.hidden || a.passing:
+		case a.passing:
 		case active || a.standby != nil:
 			out[key] = [2]int16{a.min, a.max}
 		default:
