@@ -41,15 +41,19 @@ func kmsgStopReplicaV4(body []byte) []byte {
 	return b
 }
 
-// DecodeResponse decodes the body of a response, as ParseResponseHeader returns it.
+// DecodeResponse decodes the body of a response, as ParseResponseHeader returns it. Of
+// other keys than the three control requests and ApiVersions the layout is not checked:
+// only for peers that are trusted.
 func DecodeResponse(key, version int16, body []byte) (kmsg.Response, error) {
 	r := kmsg.ResponseForKey(key)
 	if r == nil {
 		return nil, &UnsupportedError{Key: key, Version: version}
 	}
-	if l := responseLayout(key, version); l != "" && Flexible(key, version) {
-		if err := checkLayout(l, body); err != nil {
-			return nil, &MalformedError{Key: key, Version: version, Cause: err}
+	if Flexible(key, version) {
+		if l := responseLayout(key, version); l != "" {
+			if err := checkLayout(l, body); err != nil {
+				return nil, &MalformedError{Key: key, Version: version, Cause: err}
+			}
 		}
 	}
 	r.SetVersion(version)

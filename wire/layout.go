@@ -75,7 +75,8 @@ func requestLayout(key, version int16) string {
 	return ""
 }
 
-// responseLayout returns the layout of the answers that brokers give to us.
+// responseLayout returns the layout of a flexible version of the answers that brokers
+// give to us.
 func responseLayout(key, version int16) string {
 	switch key {
 	case LeaderAndIsr:
@@ -84,6 +85,8 @@ func responseLayout(key, version int16) string {
 		return "2(s42)"
 	case UpdateMetadata:
 		return "2"
+	case ApiVersions:
+		return "2(222)4"
 	}
 	return ""
 }
