@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"baton/planner"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// CreateTopics, v0-7. v1+: validate-only and messages; v5+: what was created is
+// described; v7: with its id.
+//
+// A name that occurs twice in a request is refused here, because the planner's replies
+// are in the request's order; all other checks are the planner's. configs is never
+// null: Java's AdminClient fails on that.
+func createTopicsAPI() api {
+	return api{key: keyCreateTopics, max: 7, active: typed(createTopics), standby: typed(createTopicsStandby)}
+}
+
+func createTopics(ctx context.Context, r *request, req *kmsg.CreateTopicsRequest) (kmsg.Response, error) {
+	resp := respond[*kmsg.CreateTopicsResponse](req)
+	resp.Topics = []kmsg.CreateTopicsResponseTopic{}
+	count := map[string]int{}
+	for _, t := range req.Topics {
+		count[t.Topic]++
+	}
+	call := planner.CreateTopics{ValidateOnly: req.ValidateOnly, Timeout: planner.Millis(req.TimeoutMillis)}
+	var at []int
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		switch n := count[t.Topic]; {
+		case n == 1:
+			at = append(at, len(resp.Topics))
+			call.Topics = append(call.Topics, askedTopic(t))
+			resp.Topics = append(resp.Topics, createdTopic(t.Topic, nil, ""))
+		case n > 1:
+			resp.Topics = append(resp.Topics, createdTopic(t.Topic, kerr.InvalidRequest, "Duplicate topic name."))
+			count[t.Topic] = 0 // one answer for all of them
+		}
+	}
+	if len(at) == 0 {
+		return resp, nil
+	}
+	replies, err := r.callCreate(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range at {
+		out := &resp.Topics[i]
+		if n >= len(replies) {
+			*out = createdTopic(out.Topic, kerr.UnknownServerError, errReply.Error())
+			continue
+		}
+		re := replies[n]
+		*out = createdTopic(out.Topic, re.Err, re.Message)
+		if re.Err == nil {
+			out.TopicID, out.NumPartitions, out.ReplicationFactor = re.ID, re.Partitions, re.Factor
+		}
+	}
+	return resp, nil
+}
+
+// callCreate turns the role's loss and a wait in vain into answers for every topic.
+func (r *request) callCreate(ctx context.Context, call planner.CreateTopics) ([]planner.NewTopicReply, error) {
+	// The planner answers REQUEST_TIMED_OUT at the client's timeout; this bound is behind
+	// it and holds only while a claim is being loaded.
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout+time.Duration(min(max(call.Timeout, 0), 600_000))*time.Millisecond)
+	defer cancel()
+	reply, err := r.ctl.Call(ctx, call)
+	fail := func(e *kerr.Error) []planner.NewTopicReply {
+		out := make([]planner.NewTopicReply, len(call.Topics))
+		for i := range out {
+			out[i].Err = e
+		}
+		return out
+	}
+	switch {
+	case errors.Is(err, ErrNotActive):
+		return fail(kerr.NotController), nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return fail(kerr.RequestTimedOut), nil
+	case err != nil:
+		return nil, err
+	}
+	t, ok := reply.(planner.CreateTopicsReply)
+	if !ok {
+		return nil, errReply
+	}
+	return t.Topics, nil
+}
+
+func askedTopic(t *kmsg.CreateTopicsRequestTopic) planner.NewTopic {
+	out := planner.NewTopic{Name: t.Topic, Partitions: t.NumPartitions, Factor: t.ReplicationFactor, ID: freshID(), Seed: freshSeed()}
+	if len(t.ReplicaAssignment) > 0 {
+		out.Assignment = make(map[int32][]int32, len(t.ReplicaAssignment))
+		for _, a := range t.ReplicaAssignment {
+			out.Assignment[a.Partition] = a.Replicas
+		}
+	}
+	for _, c := range t.Configs {
+		out.Configs = append(out.Configs, planner.TopicConfig{Name: c.Name, Value: c.Value})
+	}
+	return out
+}
+
+func createdTopic(name string, e *kerr.Error, message string) kmsg.CreateTopicsResponseTopic {
+	t := kmsg.NewCreateTopicsResponseTopic()
+	t.Topic, t.ErrorCode, t.ErrorMessage = name, codeOf(e), messageOf(e, message)
+	t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+	return t
+}
+
+// messageOf explains an error; success has no message.
+func messageOf(e *kerr.Error, message string) *string {
+	switch {
+	case e == nil:
+		return nil
+	case message == "":
+		return &e.Description
+	}
+	return &message
+}
+
+func createTopicsStandby(_ context.Context, _ *request, req *kmsg.CreateTopicsRequest) (kmsg.Response, error) {
+	resp := respond[*kmsg.CreateTopicsResponse](req)
+	resp.Topics = []kmsg.CreateTopicsResponseTopic{}
+	for _, t := range req.Topics {
+		resp.Topics = append(resp.Topics, createdTopic(t.Topic, kerr.NotController, ""))
+	}
+	return resp, nil
+}
