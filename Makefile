@@ -1,0 +1,48 @@
+# Every target works from a fresh clone; what it needs beyond Go is fetched by Go or, for the end-to-end tests, by Maven.
+
+GO       ?= go
+LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -X baton/internal/version.number=$(VERSION)
+# The race detector makes a package several times slower; the limit is for a machine with two cores.
+TIMEOUT  ?= 20m
+
+.PHONY: run test test-fast lint vet race e2e bench soak build clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## bin/controller, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/controller ./cmd/controller
+
+run: ## ZooKeeper, three Kafka 3.9.1 brokers, a takeover and a hand-back, in about two minutes
+	$(GO) run ./e2e/demo
+
+test: vet lint race e2e ## everything that has to pass
+
+test-fast: ## no Java, no network, a minute at most; with the seeded simulation
+	$(GO) test -short -count=1 $$($(GO) list ./... | grep -v '^baton/e2e')
+
+vet:
+	$(GO) vet ./...
+
+lint: ## golangci-lint, with the import rules of the core
+	$(LINT) run --timeout 10m ./...
+
+race:
+	$(GO) test -race -count=1 -timeout $(TIMEOUT) $$($(GO) list ./... | grep -v '^baton/e2e')
+
+e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
+	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
+		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
+	else echo 'e2e: no such packages'; exit 1; fi
+
+bench: ## the benchmarks of every package
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')
+
+soak: ## the end-to-end tests with more rounds, and the simulation with more seeds
+	BATON_SOAK=1 $(GO) test -count=1 -timeout 6h $$($(GO) list ./... | grep -v '^baton/e2e')
+	BATON_SOAK=1 $(GO) test -count=1 -timeout 12h -p 1 -v ./e2e/...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,147 @@
+package archtest
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// rule forbids packages to import others. An entry of banned stands for everything below it, too.
+type rule struct {
+	packages []string
+	banned   map[string]string // import path to reason
+}
+
+var core = []string{"epoch", "isr", "partition", "cluster", "planner"}
+
+// shell packages meet in controller only.
+var shell = []string{"zkstore", "channel", "server", "admin"}
+
+func rules() []rule {
+	const io = "the core does no I/O: a decision is a function of its input"
+	rs := []rule{{core, map[string]string{
+		"net": io, "os": io, "syscall": io, "io": io,
+		"time":                       "time enters the core as events, or the same events would not give the same plans",
+		"context":                    "nothing in the core waits",
+		"sync":                       "one goroutine owns the core's state; a lock would hide that another one touches it",
+		"math/rand":                  "randomness enters the core as events, or a seed would not replay",
+		"crypto/rand":                "randomness enters the core as events, or a seed would not replay",
+		"log":                        "the core returns Notes, the shell logs them",
+		"go.uber.org/zap":            "the core returns Notes, the shell logs them",
+		"github.com/go-zookeeper/zk": "only zkstore speaks ZooKeeper",
+		"baton/wire":                 "the core knows nothing of bytes",
+		"baton/config":               "the core is given Settings",
+		"baton/metrics":              "the core returns Notes, the shell counts them",
+		"baton/controller":           "the core knows nothing of the shell",
+	}}}
+	for _, s := range shell {
+		rs[0].banned["baton/"+s] = "the core knows nothing of the shell"
+		r := rule{[]string{s}, map[string]string{
+			"baton/controller": "the shell is put together by controller, not the other way round",
+			"baton/metrics":    "shell packages take a small interface of their own, so that tests need no registry",
+		}}
+		for _, other := range shell {
+			if other != s {
+				r.banned["baton/"+other] = "shell packages do not know each other; they meet in controller"
+			}
+		}
+		rs = append(rs, r)
+	}
+	// Each core package may import those before it: the order is the order of ideas.
+	for i, p := range core {
+		r := rule{[]string{p}, map[string]string{}}
+		for _, later := range core[i+1:] {
+			r.banned["baton/"+later] = "the core is layered: " + strings.Join(core, " < ")
+		}
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rules() {
+		for _, p := range r.packages {
+			for file, imports := range importsOf(t, filepath.Join(root, p)) {
+				for _, imp := range imports {
+					if why := r.forbids(imp); why != "" {
+						t.Errorf("%s imports %s: %s", file, imp, why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestOneSpeaker: the ZooKeeper client library is zkstore's alone (and of tests against a real server).
+func TestOneSpeaker(t *testing.T) {
+	root := filepath.Join("..", "..")
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || e.Name() == "zkstore" || e.Name() == "internal" {
+			continue
+		}
+		for file, imports := range importsOf(t, filepath.Join(root, e.Name())) {
+			if slices.Contains(imports, "github.com/go-zookeeper/zk") {
+				t.Errorf("%s imports github.com/go-zookeeper/zk: only zkstore speaks ZooKeeper", file)
+			}
+		}
+	}
+}
+
+func TestForbids(t *testing.T) {
+	r := rule{banned: map[string]string{"net": "why", "baton/server": "because"}}
+	for imp, want := range map[string]string{"net": "why", "net/http": "why", "network": "", "baton/server": "because", "baton/servers": ""} {
+		if got := r.forbids(imp); got != want {
+			t.Errorf("forbids(%q) = %q, want %q", imp, got, want)
+		}
+	}
+}
+
+func (r rule) forbids(imp string) string {
+	for banned, why := range r.banned {
+		if imp == banned || strings.HasPrefix(imp, banned+"/") {
+			return why
+		}
+	}
+	return ""
+}
+
+// importsOf reads the imports of a directory's files, tests left out: those may use what they like. A package that does
+// not exist yet breaks no rule.
+func importsOf(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), f, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range parsed.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[filepath.ToSlash(f)] = append(out[filepath.ToSlash(f)], path)
+		}
+	}
+	return out
+}

@@ -1,0 +1,189 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Role is what this instance is doing.
+type Role string
+
+// The roles. Held: /baton/hold forbids claiming.
+const (
+	Standby Role = "standby"
+	Active  Role = "active"
+	Held    Role = "held"
+)
+
+// Phase is a part of a claim, measured from its start.
+type Phase string
+
+// The phases, in order: the claim is written, everything is read, the first and the last broker have acknowledged it.
+const (
+	PhaseClaim     Phase = "claim"
+	PhaseLoad      Phase = "load"
+	PhaseFirstTold Phase = "first_told"
+	PhaseLastTold  Phase = "last_told"
+)
+
+// maxBadPaths bounds the series of baton_bad_znode: garbage can be everywhere at once, and the count says so.
+const maxBadPaths = 50
+
+type ownSet struct {
+	build, role, untold, connected, badPaths, claimPhase, members *prometheus.GaugeVec
+	badCount, leaseValid, epoch, underMinISR, underReplicated     prometheus.Gauge
+	lastProgress, held, endpointConns, hold                       prometheus.Gauge
+	elections, refused, alarms, retries, endpointRequests         *prometheus.CounterVec
+	conflicts, reclaims, claims, loopBusy, resigns                prometheus.Counter
+	roundTrip                                                     *prometheus.HistogramVec
+	endpointTime                                                  *prometheus.HistogramVec
+}
+
+func (s *Set) initOwn() {
+	o := &s.own
+	o.build = s.gauges("baton_build_info", "Always 1; the labels name the build.", "version", "commit", "go")
+	o.role = s.gauges("baton_role", "1 for the role this instance has now, 0 for the others.", "role")
+	o.members = s.gauges("baton_members", "Live Batons by their mode, this one included.", "kind")
+	o.leaseValid = s.gauge("baton_lease_valid", "1 while the ZooKeeper session was confirmed recently enough to act on.")
+	o.epoch = s.gauge("baton_controller_epoch", "Controller epoch of the claim this instance holds or held last, 0 if it never did.")
+	o.hold = s.gauge("baton_hold", "1 while /baton/hold forbids claiming.")
+	o.claims = s.counter("baton_claims_total", "Claims of the role that succeeded.")
+	o.reclaims = s.counter("baton_reclaims_total", "Claims made again because a broker knew a higher controller epoch.")
+	o.resigns = s.counter("baton_role_losses_total", "Times the role was lost or given up.")
+	o.claimPhase = s.gauges("baton_claim_phase_seconds", "Time from the start of the last claim to the end of each phase.", "phase")
+
+	o.elections = s.counters("baton_elections_total", "Committed changes of leader or ISR made by this controller.", "strategy")
+	o.refused = s.counters("baton_refused_isr_changes_total", "ISR changes asked for by leaders that were not accepted.", "reason")
+	o.conflicts = s.counter("baton_conflicts_total", "Writes that found another version in ZooKeeper and were decided again.")
+	o.alarms = s.counters("baton_alarms_total", "Events an operator should look at.", "kind")
+	o.underReplicated = s.gauge("baton_under_replicated_partitions", "Partitions whose ISR is smaller than their assignment (0 unless active).")
+	o.underMinISR = s.gauge("baton_under_min_isr_partitions", "Partitions whose ISR is smaller than min.insync.replicas (0 unless active).")
+	o.held = s.gauge("baton_held_topics", "Topics not led because of work that is not served yet.")
+	o.badCount = s.gauge("baton_bad_znodes", "Znodes that cannot be understood.")
+	o.badPaths = s.gauges("baton_bad_znode_info", "Always 1; the first paths that cannot be understood.", "path")
+
+	o.untold = s.gauges("baton_untold_partitions", "Partitions that a broker has not acknowledged yet.", "broker")
+	o.connected = s.gauges("baton_broker_connected", "1 while the control channel to a broker is connected.", "broker")
+	o.roundTrip = register(s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "baton_control_request_seconds",
+		Help: "Time from sending a control request to its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "broker"}))
+	o.retries = s.counters("baton_control_request_retries_total", "Control requests that had to be sent again.", "api", "broker")
+
+	o.endpointRequests = s.counters("baton_endpoint_requests_total", "Requests that came in, by what became of them: served, proxied or refused.", "api", "how")
+	o.endpointTime = register(s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "baton_endpoint_request_seconds",
+		Help: "Time from reading a request to writing its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "how"}))
+	o.endpointConns = s.gauge("baton_endpoint_connections", "Open connections of brokers and clients.")
+
+	o.loopBusy = s.counter("baton_loop_busy_seconds_total", "Time the event loop spent handling events; its rate is the loop's saturation.")
+	o.lastProgress = s.gauge("baton_loop_last_progress_timestamp_seconds", "When the event loop last finished an event, as Unix time.")
+}
+
+// SetRole tells the role. Kafka's controller gauges follow it.
+func (s *Set) SetRole(r Role) {
+	for _, x := range []Role{Standby, Active, Held} {
+		s.own.role.WithLabelValues(string(x)).Set(bit(x == r))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active && r != Active {
+		s.own.resigns.Inc()
+	}
+	s.active = r == Active
+	s.kafka.active.Set(bit(s.active))
+	s.export()
+}
+
+// Claimed counts a successful claim and remembers its epoch.
+func (s *Set) Claimed(epoch int32) {
+	s.own.claims.Inc()
+	s.own.epoch.Set(float64(epoch))
+}
+
+// ClaimPhase is the time from the start of the claim to the end of a phase.
+func (s *Set) ClaimPhase(p Phase, d time.Duration) {
+	s.own.claimPhase.WithLabelValues(string(p)).Set(d.Seconds())
+}
+
+// LeaseValid says whether the session was confirmed recently enough to act on.
+func (s *Set) LeaseValid(ok bool) { s.own.leaseValid.Set(bit(ok)) }
+
+// Hold says whether /baton/hold exists.
+func (s *Set) Hold(on bool) { s.own.hold.Set(bit(on)) }
+
+// Members is the number of live Batons by mode.
+func (s *Set) Members(standby, active int) {
+	s.own.members.WithLabelValues(string(Standby)).Set(float64(standby))
+	s.own.members.WithLabelValues(string(Active)).Set(float64(active))
+}
+
+// Election counts a committed change of leader or ISR by its strategy; unclean ones count in Kafka's metric too.
+func (s *Set) Election(strategy string) {
+	s.own.elections.WithLabelValues(label(strategy)).Inc()
+	if strategy == "unclean" {
+		s.kafka.unclean.Inc()
+	}
+}
+
+// RefusedISRChange counts an AlterPartition item that was not accepted, by its error's name.
+func (s *Set) RefusedISRChange(reason string) { s.own.refused.WithLabelValues(label(reason)).Inc() }
+
+// Conflict counts a write that found another version.
+func (s *Set) Conflict() { s.own.conflicts.Inc() }
+
+// Reclaim counts a claim made again although the fence still held.
+func (s *Set) Reclaim() { s.own.reclaims.Inc() }
+
+// Alarm counts something an operator should look at. kind is one of a few fixed words, never a text.
+func (s *Set) Alarm(kind string) { s.own.alarms.WithLabelValues(label(kind)).Inc() }
+
+// HeldTopics is the number of topics not led because of work that is not served yet.
+func (s *Set) HeldTopics(n int) { s.own.held.Set(float64(n)) }
+
+// BadZnodes replaces the list of paths that cannot be understood; the first ones by the caller's order are named.
+func (s *Set) BadZnodes(paths []string) {
+	s.own.badCount.Set(float64(len(paths)))
+	s.own.badPaths.Reset()
+	for _, p := range paths[:min(len(paths), maxBadPaths)] {
+		s.own.badPaths.WithLabelValues(label(p)).Set(1)
+	}
+}
+
+// Untold is the number of partitions a broker has not acknowledged yet.
+func (s *Set) Untold(broker int32, n int) { s.own.untold.WithLabelValues(id(broker)).Set(float64(n)) }
+
+// BrokerConnected says whether the channel to a broker is connected.
+func (s *Set) BrokerConnected(broker int32, ok bool) {
+	s.own.connected.WithLabelValues(id(broker)).Set(bit(ok))
+}
+
+// RequestDone is the time from sending a control request to its answer.
+func (s *Set) RequestDone(api string, broker int32, d time.Duration) {
+	s.own.roundTrip.WithLabelValues(api, id(broker)).Observe(d.Seconds())
+}
+
+// RequestRetried counts a control request that had to be sent again.
+func (s *Set) RequestRetried(api string, broker int32) {
+	s.own.retries.WithLabelValues(api, id(broker)).Inc()
+}
+
+// EndpointRequest counts a request that came in: how is served, proxied or refused. The api must be a known name: a
+// client chooses the number, so numbers would be series without bound.
+func (s *Set) EndpointRequest(api, how string, d time.Duration) {
+	s.own.endpointRequests.WithLabelValues(api, how).Inc()
+	s.own.endpointTime.WithLabelValues(api, how).Observe(d.Seconds())
+}
+
+// EndpointConnections adds to the number of open connections: 1 or -1.
+func (s *Set) EndpointConnections(delta int) { s.own.endpointConns.Add(float64(delta)) }
+
+// LoopProgress says that the loop finished an event at t.
+func (s *Set) LoopProgress(t time.Time) {
+	s.own.lastProgress.Set(float64(t.UnixMilli()) / 1000)
+}
+
+func bit(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
