@@ -14,7 +14,7 @@ import (
 // answer makes the event of a response's body. A partition that the broker did not
 // answer, or whose answer cannot be told from another's, is missing.
 func answer(r *planner.Request, version int16, body []byte) (planner.BrokerReplied, error) {
-	reply := planner.BrokerReplied{Broker: r.Broker, Conn: r.Conn, Seq: r.Seq}
+	reply := planner.BrokerReplied{Broker: r.Broker, Conn: r.Conn, Seq: r.Seq, Kind: r.Kind}
 	m, err := wire.DecodeResponse(apiKeys[r.Kind], version, body)
 	if err != nil {
 		return reply, err

@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"baton/cluster"
 )
 
 func (p Prober) dial(ctx context.Context, addr string) (net.Conn, error) {
@@ -66,6 +68,13 @@ func (p Prober) zooKeeper(ctx context.Context, addr string) Server {
 }
 
 func closeQuietly(c io.Closer) { _ = c.Close() } // only read from: nothing can be lost
+
+// Broker asks one broker, where a controller would call it, what it reads and how it is configured.
+func (p Prober) Broker(ctx context.Context, b cluster.Broker, listener string) Broker {
+	out := Broker{Broker: b}
+	p.broker(ctx, &out, listener)
+	return out
+}
 
 // broker asks one broker, where a controller would call it, what it reads and how it is configured.
 func (p Prober) broker(ctx context.Context, b *Broker, listener string) {

@@ -56,7 +56,7 @@ func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok 
 	c := n.config()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	st = stance{id: int32(c.NodeID), instance: c.InstanceName, session: s.ID(), mode: c.Mode, force: n.force} //nolint:gosec // config checks the range
+	st = stance{id: int32(c.NodeID), instance: c.InstanceName, session: s.ID(), mode: Mode(c.Mode), force: n.force} //nolint:gosec // config checks the range
 	if n.term != nil {
 		st.holding, st.version = true, n.term.Fence().Version
 	}

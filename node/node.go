@@ -16,10 +16,10 @@ import (
 
 	"baton/config"
 	"baton/controller"
+	"baton/internal/version"
 	"baton/metrics"
 	"baton/server"
 	"baton/statelog"
-	"baton/version"
 	"baton/zkstore"
 )
 

@@ -25,11 +25,7 @@ func (o *observer) identity(f epoch.Fence) statelog.Identity {
 // Note implements controller.Observer.
 func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	log, m := o.node.log, o.node.metrics
-	if o.node.states != nil {
-		if line := statelog.Note(o.identity(f), n); line != "" {
-			o.node.states.Write(line)
-		}
-	}
+	o.node.states.Note(o.identity(f), n)
 	switch n.Kind {
 	case planner.NoteElection:
 		m.Election(string(n.Strategy))
@@ -69,13 +65,13 @@ func (o *observer) QueueSize(n int) { o.node.metrics.EventQueueSize(n) }
 
 // Sending implements controller.Observer.
 func (o *observer) Sending(f epoch.Fence, r planner.Request) {
-	if o.node.states != nil {
-		o.node.states.Write(statelog.Sending(o.identity(f), r))
-	}
+	o.node.states.Sending(o.identity(f), r)
 }
 
 // Answered implements controller.Observer.
-func (o *observer) Answered(planner.BrokerReplied) {}
+func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
+	o.node.states.Answered(o.identity(f), a.Kind, a)
+}
 
 // kafkaState maps our events to the states of Kafka's ControllerState gauge and timers
 // (02.1).

@@ -9,8 +9,8 @@ import (
 
 	"baton/admin"
 	"baton/cluster"
+	"baton/internal/version"
 	"baton/planner"
-	"baton/version"
 	"baton/zkstore"
 )
 

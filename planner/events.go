@@ -143,6 +143,7 @@ type BrokerReplied struct {
 	Broker     int32
 	Conn       uint64
 	Seq        uint64
+	Kind       RequestKind
 	Code       int16           // top-level Kafka error code
 	Partitions []PartitionCode // LeaderAndIsr, StopReplica: every partition answered
 }
