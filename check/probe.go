@@ -76,6 +76,27 @@ func (p Prober) Broker(ctx context.Context, b cluster.Broker, listener string) B
 	return out
 }
 
+// Controller returns the controller that a broker's own metadata names, -1 for none.
+func (p Prober) Controller(ctx context.Context, addr string) (int32, error) {
+	c, err := p.dial(ctx, addr)
+	if err != nil {
+		return -1, err
+	}
+	defer closeQuietly(c)
+	req := kmsg.NewPtrMetadataRequest()
+	req.Version = 1                            // every broker answers it
+	req.Topics = []kmsg.MetadataRequestTopic{} // of no topic
+	resp, err := call(c, req)
+	if err != nil {
+		return -1, fmt.Errorf("Metadata: %w", err) //nolint:staticcheck // the request's name
+	}
+	m, ok := resp.(*kmsg.MetadataResponse)
+	if !ok {
+		return -1, fmt.Errorf("Metadata: answered by %T", resp) //nolint:staticcheck // the request's name
+	}
+	return m.ControllerID, nil
+}
+
 // broker asks one broker, where a controller would call it, what it reads and how it is configured.
 func (p Prober) broker(ctx context.Context, b *Broker, listener string) {
 	e, ok := b.Endpoint(listener)

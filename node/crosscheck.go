@@ -2,13 +2,11 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"baton/check"
@@ -16,7 +14,6 @@ import (
 	"baton/config"
 	"baton/controller"
 	"baton/planner"
-	"baton/wire"
 )
 
 // crossCheck asks the brokers for the settings that ours should equal and names each
@@ -61,7 +58,7 @@ func (n *Node) askController(ctx context.Context, id int32) (answered, named int
 			continue
 		}
 		wg.Go(func() {
-			got, err := controllerOf(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+			got, err := check.Prober{Timeout: 3 * time.Second}.Controller(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
 			if err != nil {
 				return
 			}
@@ -75,48 +72,4 @@ func (n *Node) askController(ctx context.Context, id int32) (answered, named int
 	}
 	wg.Wait()
 	return answered, named
-}
-
-// controllerOf returns the controller id in one broker's metadata.
-func controllerOf(ctx context.Context, addr string) (int32, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = conn.Close() }() // nothing is written that could be lost
-	deadline, _ := ctx.Deadline()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return 0, err
-	}
-	req := kmsg.NewPtrMetadataRequest()
-	req.Version = 1                            // every broker answers it
-	req.Topics = []kmsg.MetadataRequestTopic{} // no topics
-	client := "baton"
-	frame := wire.BeginFrame(nil)
-	if frame, err = wire.AppendRequest(frame, &client, 1, req); err != nil {
-		return 0, err
-	}
-	if _, err := conn.Write(wire.EndFrame(frame, 0)); err != nil {
-		return 0, err
-	}
-	body, err := wire.ReadFrame(conn, nil, 16<<20)
-	if err != nil {
-		return 0, err
-	}
-	_, rest, err := wire.ParseResponseHeader(body, req.Key(), req.Version)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := wire.DecodeResponse(req.Key(), req.Version, rest)
-	if err != nil {
-		return 0, err
-	}
-	m, ok := resp.(*kmsg.MetadataResponse)
-	if !ok {
-		return 0, fmt.Errorf("%s: unexpected answer %T", addr, resp)
-	}
-	return m.ControllerID, nil
 }
