@@ -127,21 +127,6 @@ func TestKRaftBrokerIsNotTaken(t *testing.T) {
 	})
 }
 
-func TestBackOff(t *testing.T) {
-	run(t, func(h *harness) {
-		h.broker.refuse = true
-		h.Apply([]planner.ChannelChange{{Broker: registered(10)}})
-		time.Sleep(5 * time.Second)
-		h.none()
-		d := h.broker.dials
-		for i, base := range []time.Duration{100, 200, 400, 800, 1000, 1000} {
-			if gap := d[i+1].Sub(d[i]) / time.Millisecond; gap < base || gap > base*6/5 {
-				t.Errorf("attempt %d came after %d ms", i+1, gap)
-			}
-		}
-	})
-}
-
 func TestTimeoutEndsTheConnection(t *testing.T) {
 	run(t, func(h *harness) {
 		h.broker.handle = silence

@@ -64,6 +64,7 @@ type Config struct {
 	// lost its session, so the frame is not started and the connection is dropped; it is
 	// made again when the gate opens.
 	Gate func() bool
+	// Dial must end when its context does: Close waits for it.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 	// OnVersions hears what a broker supports (api key → minimum, maximum), before the
 	// ChannelUp of that connection.
@@ -126,7 +127,8 @@ type Manager struct {
 }
 
 // NewManager returns a Manager without channels; it starts nothing. The sink gets
-// ChannelUp, ChannelDown and BrokerReplied from many goroutines and must not block.
+// ChannelUp, ChannelDown and BrokerReplied from many goroutines, in order for each
+// broker. It must not block nor call Close, which waits for it.
 func NewManager(cfg Config, sink func(planner.Event)) *Manager {
 	m := &Manager{
 		cfg: cfg.withDefaults(), clientID: strconv.Itoa(int(cfg.ControllerID)),
@@ -168,8 +170,8 @@ func (m *Manager) Apply(changes []planner.ChannelChange) {
 // silently if r.Conn is not the channel's current connection: the ChannelDown of
 // r.Conn is or was reported. At most one request may be under way for each broker.
 //
-// The request is encoded later, on the channel's goroutine: nothing it refers to may be
-// changed after Send.
+// The request is encoded later, on the channel's goroutine, and its topics are looked
+// up in the answer: nothing it refers to may be changed after Send.
 func (m *Manager) Send(r planner.Request) {
 	m.mu.Lock()
 	c := m.channels[r.Broker]

@@ -14,10 +14,8 @@ func DecodeRequest(key, version int16, body []byte) (kmsg.Request, error) {
 	if !ok || !rng.Has(version) {
 		return nil, &UnsupportedError{Key: key, Version: version}
 	}
-	if Flexible(key, version) {
-		if err := checkLayout(requestLayout(key, version), body); err != nil {
-			return nil, &MalformedError{Key: key, Version: version, Cause: err}
-		}
+	if err := checkLayout(requestLayout(key, version), Flexible(key, version), body); err != nil {
+		return nil, &MalformedError{Key: key, Version: version, Cause: err}
 	}
 	if key == StopReplica && version == 4 {
 		body = kmsgStopReplicaV4(body)
@@ -46,14 +44,12 @@ func kmsgStopReplicaV4(body []byte) []byte {
 // only for peers that are trusted.
 func DecodeResponse(key, version int16, body []byte) (kmsg.Response, error) {
 	r := kmsg.ResponseForKey(key)
-	if r == nil {
+	if r == nil || version < 0 {
 		return nil, &UnsupportedError{Key: key, Version: version}
 	}
-	if Flexible(key, version) {
-		if l := responseLayout(key, version); l != "" {
-			if err := checkLayout(l, body); err != nil {
-				return nil, &MalformedError{Key: key, Version: version, Cause: err}
-			}
+	if l, ok := responseLayout(key, version); ok {
+		if err := checkLayout(l, Flexible(key, version), body); err != nil {
+			return nil, &MalformedError{Key: key, Version: version, Cause: err}
 		}
 	}
 	r.SetVersion(version)

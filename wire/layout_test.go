@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"reflect"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ type message interface {
 
 // exact reports whether layout steps over precisely what kmsg writes, for messages
 // full of values, with empty arrays, and with nulls.
-func exact(t *testing.T, name string, layout string, version int16, fresh func() message) {
+func exact(t *testing.T, name, layout string, flexible bool, version int16, fresh func() message) {
 	t.Helper()
 	for elements := -1; elements < 4; elements++ {
 		m := fresh()
@@ -58,7 +59,7 @@ func exact(t *testing.T, name string, layout string, version int16, fresh func()
 			fill(reflect.ValueOf(m).Elem(), elements)
 		}
 		b := m.AppendTo(nil)
-		w := walker{b: b}
+		w := walker{b: b, flexible: flexible}
 		w.fields(layout)
 		w.tags()
 		if w.err != nil || len(w.b) != 0 {
@@ -70,21 +71,16 @@ func exact(t *testing.T, name string, layout string, version int16, fresh func()
 func TestLayoutsFitWhatIsServed(t *testing.T) {
 	for _, k := range Served() {
 		for v := k.Min; v <= k.Max; v++ {
-			if !Flexible(k.Key, v) {
-				continue
-			}
-			l := requestLayout(k.Key, v)
-			if l == "" {
-				t.Errorf("key %d has no layout", k.Key)
-			}
-			exact(t, kmsg.NameForKey(k.Key), l, v, func() message { return kmsg.RequestForKey(k.Key) })
+			exact(t, kmsg.NameForKey(k.Key), requestLayout(k.Key, v), Flexible(k.Key, v), v, func() message { return kmsg.RequestForKey(k.Key) })
 		}
 	}
 	for key, last := range map[int16]int16{LeaderAndIsr: 7, StopReplica: 4, UpdateMetadata: 8, ApiVersions: 4} {
 		for v := range last + 1 {
-			if Flexible(key, v) {
-				exact(t, "response "+kmsg.NameForKey(key), responseLayout(key, v), v, func() message { return kmsg.ResponseForKey(key) })
+			l, ok := responseLayout(key, v)
+			if !ok {
+				t.Errorf("no layout for the response of key %d", key)
 			}
+			exact(t, "response "+kmsg.NameForKey(key), l, Flexible(key, v), v, func() message { return kmsg.ResponseForKey(key) })
 		}
 	}
 }
@@ -105,6 +101,23 @@ func TestClaimedTagsAreNotCounted(t *testing.T) {
 		t.Error("header accepted")
 	}
 	t.Log(time.Since(start))
+}
+
+// A frame within its bound must not become a hundred times its size in structs.
+func TestClaimedCountsAreNotAllocated(t *testing.T) {
+	body := make([]byte, 1<<20)
+	binary.BigEndian.PutUint32(body, uint32(len(body)-4)) // a million topics, it says, but there are 65,000
+	allocated := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := DecodeRequest(CreateTopics, 0, body); err == nil {
+				b.Fatal("accepted")
+			}
+		}
+	}).AllocedBytesPerOp()
+	if allocated > 1<<10 {
+		t.Errorf("%d bytes were allocated", allocated)
+	}
 }
 
 func TestUnknownTagsAreSkipped(t *testing.T) {

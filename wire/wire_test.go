@@ -86,7 +86,7 @@ func TestAnnouncedFrameIsNotAllocatedAhead(t *testing.T) {
 			}
 		}
 	})
-	if got := r.AllocedBytesPerOp(); got > 2*growStep {
+	if got := r.AllocedBytesPerOp(); got > 4*growStep {
 		t.Errorf("%d bytes were allocated", got)
 	}
 }
