@@ -125,10 +125,18 @@ func (b *FakeBroker) serve(nc net.Conn) {
 	}
 }
 
-// DefaultAnswer is a response without content.
+// DefaultAnswer is a response without content, or for ApiVersions with everything that
+// the message library knows.
 func DefaultAnswer(key, version int16, correlation int32, _ []byte) []byte {
 	resp := kmsg.ResponseForKey(key)
 	resp.SetVersion(version)
+	if v, ok := resp.(*kmsg.ApiVersionsResponse); ok {
+		for k := range int16(70) {
+			if r := kmsg.ResponseForKey(k); r != nil {
+				v.ApiKeys = append(v.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: k, MaxVersion: r.MaxVersion()})
+			}
+		}
+	}
 	return wire.AppendResponse(nil, correlation, resp)
 }
 

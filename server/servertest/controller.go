@@ -66,8 +66,10 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 	if !c.active {
 		return nil, server.ErrNotActive
 	}
-	if c.Answer != nil {
-		return c.Answer(ctx, body)
+	if answer := c.Answer; answer != nil {
+		c.mu.Unlock() // it may wait
+		defer c.mu.Lock()
+		return answer(ctx, body)
 	}
 	switch b := body.(type) {
 	case planner.CreateTopics:

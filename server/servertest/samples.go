@@ -171,7 +171,11 @@ func ViewFor(shape Shape) planner.View {
 		all = append(all, id)
 	}
 	for i := range topics {
-		v.Image.PutTopic(Topic(TopicName(i, shape), TopicID(i), partitions, all))
+		replicas := all
+		if i > 0 && len(all) > 2 {
+			replicas = all[:2]
+		}
+		v.Image.PutTopic(Topic(TopicName(i, shape), TopicID(i), partitions, replicas))
 	}
 	v.Image.PutTopic(Topic("__consumer_offsets", TopicID(1000), 50, all[:1]))
 	// One partition without a leader, one led by a broker that is gone, one that is new.

@@ -1,0 +1,260 @@
+package server_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"baton/partition"
+	"baton/planner"
+	"baton/server"
+	"baton/server/servertest"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func TestAPIVersionsOfAnUnknownVersion(t *testing.T) {
+	r := newRig(t, 0, nil)
+	p := r.dial(t)
+	high := kmsg.NewPtrApiVersionsRequest()
+	high.Version = 5
+	p.send(high)
+	if got := p.readCorrelation(); got != 1 {
+		t.Fatalf("correlation id %d", got)
+	}
+	bad := kmsg.NewPtrApiVersionsRequest()
+	bad.Version, bad.ClientSoftwareName, bad.ClientSoftwareVersion = 3, "a b", "1"
+	if got := ask[*kmsg.ApiVersionsResponse](p, bad); got.ErrorCode != 42 || len(got.ApiKeys) != 0 {
+		t.Errorf("a software name with a blank: %+v", got)
+	}
+}
+
+func metadataFor(version int16, names ...string) *kmsg.MetadataRequest {
+	m := kmsg.NewPtrMetadataRequest()
+	m.Version, m.AllowAutoTopicCreation = version, true
+	m.Topics = []kmsg.MetadataRequestTopic{}
+	for _, n := range names {
+		m.Topics = append(m.Topics, kmsg.MetadataRequestTopic{Topic: &n})
+	}
+	return m
+}
+
+func codes(m *kmsg.MetadataResponse) map[string]int16 {
+	out := map[string]int16{}
+	for _, t := range m.Topics {
+		if t.Topic != nil {
+			out[*t.Topic] = t.ErrorCode
+		}
+	}
+	return out
+}
+
+func TestMetadataListsBatonAsTheController(t *testing.T) {
+	r := newRig(t, 2, nil)
+	m := ask[*kmsg.MetadataResponse](r.dial(t), metadataFor(12))
+	if len(m.Topics) != 0 || len(m.Brokers) != 3 || m.ControllerID != servertest.BatonID || *m.ClusterID != "cluster" {
+		t.Errorf("got %+v", m)
+	}
+	if b := m.Brokers[2]; b.NodeID != servertest.BatonID || b.Rack == nil || *b.Rack != "r1" {
+		t.Errorf("Baton's own entry: %+v", b)
+	}
+}
+
+func TestMetadataPartitionCodes(t *testing.T) {
+	r := newRig(t, 2, nil) // brokers 1 and 2 of three replicas are there
+	r.view(t, func(v planner.View) {
+		b := servertest.Broker(9, "x", 1, "")
+		b.Endpoints[0].Listener = "INTERNAL"
+		v.Image.PutBroker(b)
+		v.Image.PutTopic(servertest.Topic("elsewhere", servertest.TopicID(7), 1, []int32{9, 1}))
+		v.Image.PutTopic(servertest.Topic("fine", servertest.TopicID(8), 1, []int32{1, 2}))
+		broken := servertest.Topic("broken", servertest.TopicID(9), 1, []int32{1})
+		broken.Partitions[0].Broken = "not JSON"
+		v.Image.PutTopic(broken)
+	})
+	p := r.dial(t)
+	for version, want := range map[int16]map[string]int16{
+		12: {"fine": 0, "elsewhere": kerr.ListenerNotFound.Code, "topic-0": 0, "broken": kerr.LeaderNotAvailable.Code},
+		5:  {"fine": 0, "elsewhere": kerr.LeaderNotAvailable.Code, "topic-0": 0},
+		0:  {"fine": 0, "elsewhere": kerr.LeaderNotAvailable.Code, "topic-0": kerr.ReplicaNotAvailable.Code},
+	} {
+		for _, topic := range ask[*kmsg.MetadataResponse](p, metadataAll(version)).Topics {
+			if code, ok := want[*topic.Topic]; ok && topic.Partitions[0].ErrorCode != code {
+				t.Errorf("v%d %s: code %d, want %d", version, *topic.Topic, topic.Partitions[0].ErrorCode, code)
+			}
+		}
+	}
+}
+
+func TestMetadataCreatesTopicsAsABrokerDoes(t *testing.T) {
+	on := true
+	r := newRig(t, 2, func(c *server.Config) { c.AutoCreate = func() bool { return on } })
+	p := r.dial(t)
+	got := codes(ask[*kmsg.MetadataResponse](p, metadataFor(12, "fresh", "fresh", "not valid", "__transaction_state", "fine")))
+	if got["fresh"] != 5 || got["not valid"] != 17 || got["__transaction_state"] != 5 {
+		t.Errorf("codes %v", got)
+	}
+	call, _ := r.ctl.Calls()[0].(planner.CreateTopics)
+	if len(call.Topics) != 3 || call.Timeout != 0 || call.ValidateOnly {
+		t.Fatalf("call %+v", call)
+	}
+	if f := call.Topics[0]; f.Partitions != -1 || f.Factor != -1 || f.ID.IsZero() || len(f.Configs) != 0 {
+		t.Errorf("an ordinary topic: %+v", f)
+	}
+	tx := call.Topics[1]
+	var configs []string
+	for _, c := range tx.Configs {
+		configs = append(configs, c.Name+"="+*c.Value)
+	}
+	want := "cleanup.policy=compact compression.type=uncompressed min.insync.replicas=2 segment.bytes=104857600 unclean.leader.election.enable=false"
+	if s := strings.Join(configs, " "); tx.Partitions != 50 || tx.Factor != 3 || s != want {
+		t.Errorf("__transaction_state: %d partitions, factor %d, %s", tx.Partitions, tx.Factor, s)
+	}
+	if got := codes(ask[*kmsg.MetadataResponse](p, metadataFor(12, "fresh"))); got["fresh"] != 0 {
+		t.Errorf("once created: %v", got)
+	}
+
+	asks := len(r.ctl.Calls())
+	notAllowed := metadataFor(12, "other")
+	notAllowed.AllowAutoTopicCreation = false
+	if got := codes(ask[*kmsg.MetadataResponse](p, notAllowed)); got["other"] != 3 {
+		t.Errorf("not allowed by the client: %v", got)
+	}
+	on = false
+	if got := codes(ask[*kmsg.MetadataResponse](p, metadataFor(3, "other"))); got["other"] != 3 {
+		t.Errorf("not allowed by the configuration: %v", got)
+	}
+	if len(r.ctl.Calls()) != asks {
+		t.Error("created all the same")
+	}
+}
+
+func TestMetadataCreationErrorsAreTold(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+		return planner.CreateTopicsReply{Topics: []planner.NewTopicReply{{Err: kerr.InvalidReplicationFactor}, {Err: kerr.TopicAlreadyExists}}}, nil
+	}
+	got := codes(ask[*kmsg.MetadataResponse](r.dial(t), metadataFor(9, "a", "b", "c")))
+	if got["a"] != 38 || got["b"] != 5 || got["c"] != -1 {
+		t.Errorf("codes %v", got)
+	}
+}
+
+func TestMetadataByID(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	m := kmsg.NewPtrMetadataRequest()
+	m.Version, m.AllowAutoTopicCreation = 12, true
+	m.Topics = []kmsg.MetadataRequestTopic{{TopicID: servertest.TopicID(0)}, {TopicID: servertest.TopicID(4040)}}
+	got := ask[*kmsg.MetadataResponse](p, m).Topics
+	if len(got) != 2 || *got[0].Topic != "topic-0" || got[1].Topic != nil || got[1].ErrorCode != 100 {
+		t.Errorf("v12: %+v", got)
+	}
+	m.Version = 11
+	got = ask[*kmsg.MetadataResponse](p, m).Topics
+	if len(got) != 2 || got[0].ErrorCode != 42 || got[1].ErrorCode != 42 {
+		t.Errorf("v11: %+v", got)
+	}
+}
+
+func TestFindCoordinator(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	f := kmsg.NewPtrFindCoordinatorRequest()
+	f.Version, f.CoordinatorKeys = 4, []string{"abc", "polygenelubricants"}
+	for _, c := range ask[*kmsg.FindCoordinatorResponse](p, f).Coordinators {
+		if c.NodeID != 1 || c.ErrorCode != 0 || c.Port != r.brokers[0].Port() {
+			t.Errorf("%+v", c)
+		}
+	}
+	f.CoordinatorType = 1
+	for range 2 {
+		got := ask[*kmsg.FindCoordinatorResponse](p, f).Coordinators
+		if len(r.ctl.Calls()) != 1 {
+			t.Fatalf("%d calls, want one creation", len(r.ctl.Calls()))
+		}
+		if got[0].ErrorCode == 0 {
+			return
+		}
+		if got[0].ErrorCode != kerr.CoordinatorNotAvailable.Code {
+			t.Fatalf("%+v", got[0])
+		}
+	}
+	t.Error("no coordinator after its topic was created")
+}
+
+func TestCreateTopicsMapsTheRequest(t *testing.T) {
+	r := newRig(t, 2, nil)
+	c := kmsg.NewPtrCreateTopicsRequest()
+	c.Version, c.TimeoutMillis, c.ValidateOnly = 7, 1234, true
+	c.Topics = []kmsg.CreateTopicsRequestTopic{
+		{Topic: "a", NumPartitions: 4, ReplicationFactor: 2, Configs: []kmsg.CreateTopicsRequestTopicConfig{{Name: "x"}}},
+		{Topic: "twice", NumPartitions: 1}, {Topic: "twice", NumPartitions: 2},
+		{Topic: "b", NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignment: []kmsg.CreateTopicsRequestTopicReplicaAssignment{{Partition: 0, Replicas: []int32{2, 1}}}},
+	}
+	got := ask[*kmsg.CreateTopicsResponse](r.dial(t), c).Topics
+	call, _ := r.ctl.Calls()[0].(planner.CreateTopics)
+	if len(call.Topics) != 2 || call.Timeout != 1234 || !call.ValidateOnly || call.Topics[0].Configs[0].Value != nil || call.Topics[1].Assignment[0][0] != 2 {
+		t.Errorf("call %+v", call)
+	}
+	if len(got) != 3 || got[0].ErrorCode != 0 || got[0].NumPartitions != 4 || got[1].Topic != "twice" || got[1].ErrorCode != 42 || got[2].Topic != "b" || got[2].TopicID != call.Topics[1].ID {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestAlterPartitionKeepsTheRequestsShape(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	for v := int16(0); v <= 3; v++ {
+		req, _ := servertest.Request(56, v, servertest.Full).(*kmsg.AlterPartitionRequest)
+		got := ask[*kmsg.AlterPartitionResponse](p, req)
+		if len(got.Topics) != len(req.Topics) || got.ErrorCode != 0 {
+			t.Fatalf("v%d: %+v", v, got)
+		}
+		for i, topic := range got.Topics {
+			if (v < 2 && topic.Topic != req.Topics[i].Topic) || (v >= 2 && topic.TopidID != req.Topics[i].TopicID) || len(topic.Partitions) != 2 {
+				t.Errorf("v%d: topic %d is %+v", v, i, topic)
+			}
+			if q := topic.Partitions[1]; q.Partition != 1 || len(q.ISR) != 3 || q.PartitionEpoch != 4 || q.LeaderID != 1 || q.LeaderEpoch != 7 {
+				t.Errorf("v%d: partition %+v", v, q)
+			}
+		}
+	}
+}
+
+func TestWaitingForTheControllerIsBounded(t *testing.T) {
+	r := newRig(t, 1, func(c *server.Config) { c.CallTimeout = 30 * time.Millisecond })
+	r.ctl.Answer = func(ctx context.Context, _ planner.CallBody) (planner.ReplyBody, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	c := kmsg.NewPtrCreateTopicsRequest()
+	c.TimeoutMillis, c.Topics = 1, []kmsg.CreateTopicsRequestTopic{{Topic: "a"}}
+	p := r.dial(t)
+	if got := ask[*kmsg.CreateTopicsResponse](p, c).Topics[0].ErrorCode; got != 7 {
+		t.Errorf("CreateTopics: code %d, want REQUEST_TIMED_OUT", got)
+	}
+	p.send(kmsg.NewPtrAlterPartitionRequest()) // a broker asks again upon a disconnect
+	p.closed()
+}
+
+func TestControlledShutdownNamesWhatIsLeft(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+		if b, _ := body.(planner.ControlledShutdown); b.BrokerEpoch != -1 {
+			return planner.ControlledShutdownReply{Err: kerr.NotController}, nil
+		}
+		return planner.ControlledShutdownReply{Remaining: []partition.ID{{Topic: "a", Number: 3}}}, nil
+	}
+	p := r.dial(t)
+	for version, code := range map[int16]int16{1: 0, 2: 11, 3: 11} { // v1 has no epoch
+		req := kmsg.NewPtrControlledShutdownRequest()
+		req.Version, req.BrokerEpoch = version, 55
+		got := ask[*kmsg.ControlledShutdownResponse](p, req)
+		if got.ErrorCode != code || (code == 0) != (len(got.PartitionsRemaining) == 1) {
+			t.Errorf("v%d: %+v", version, got)
+		}
+	}
+}
