@@ -122,12 +122,15 @@ func (s *Server) command(w http.ResponseWriter, r *http.Request, name string, do
 		writeError(w, http.StatusConflict, kindf(KindBusy, "%s is running; try again when it has ended", other))
 		return
 	}
-	defer s.end()
 	log := s.log.With(zap.String("command", name), zap.String("who", b.Who), zap.String("why", b.Why))
 	log.Info("command")
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := &stream{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-	result, err := do(r.Context(), b, func(text string) { out.write(Line{Progress: text}) })
+	result, err := func() (any, error) {
+		// Before the last line is out: who has read it may send the next command.
+		defer s.end()
+		return do(r.Context(), b, func(text string) { out.write(Line{Progress: text}) })
+	}()
 	last := Line{Done: true}
 	if err != nil {
 		last.Error, last.Kind = err.Error(), KindOf(err)

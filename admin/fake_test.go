@@ -1,0 +1,51 @@
+package admin
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// fakeNode is a Node that does what its functions say.
+type fakeNode struct {
+	mu       sync.Mutex
+	st       Status
+	statErr  error
+	dead     bool
+	notReady string
+	takeover func(ctx context.Context, req Request, progress func(string)) error
+	handback func(ctx context.Context, req Request, progress func(string)) (Handback, error)
+	asked    []int32
+	reqs     []Request
+}
+
+func (f *fakeNode) Status(context.Context) (Status, error) { return f.st, f.statErr }
+
+func (f *fakeNode) Takeover(ctx context.Context, req Request, progress func(string)) error {
+	f.mu.Lock()
+	f.reqs = append(f.reqs, req)
+	f.mu.Unlock()
+	if f.takeover == nil {
+		return nil
+	}
+	return f.takeover(ctx, req, progress)
+}
+
+func (f *fakeNode) Handback(ctx context.Context, req Request, progress func(string)) (Handback, error) {
+	if f.handback == nil {
+		return Handback{Broker: 2, Epoch: 8, Took: 1500 * time.Millisecond}, nil
+	}
+	return f.handback(ctx, req, progress)
+}
+
+func (f *fakeNode) Handover(_ context.Context, to int32, _ Request, _ func(string)) error {
+	f.asked = append(f.asked, to)
+	return nil
+}
+
+func (f *fakeNode) Reload(context.Context) (applied, needsRestart []string, err error) {
+	return []string{"log.level"}, nil, nil
+}
+
+func (f *fakeNode) Alive() bool           { return !f.dead }
+func (f *fakeNode) Ready() (bool, string) { return f.notReady == "", f.notReady }
