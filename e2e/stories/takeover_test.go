@@ -30,3 +30,22 @@ func TestTakeoverAndHandback(t *testing.T) {
 	s.more(100)
 	s.neverLeaderless(s.finish())
 }
+
+// Twenty takeovers and hand-backs in a row: no error reaches a client, and epochs only grow.
+func TestManyTakeovers(t *testing.T) {
+	s := begin(t, kafka.Options{}, "orders")
+	b := s.baton(batonproc.Options{Mode: batonproc.Standby})
+	s.must(b.WaitStandby(s.ctx))
+	n := rounds(20)
+	for range n {
+		s.cli(b, 0, "takeover", "--yes")
+		s.more(20)
+		s.cli(b, 0, "handback", "--yes", "--reason", "round trip")
+		s.more(20)
+	}
+	h := s.finish()
+	s.neverLeaderless(h)
+	if got := len(h.ControllerEpochs()); got < 2*n {
+		t.Errorf("%d changes of /controller_epoch for %d takeovers and hand-backs", got, n)
+	}
+}
