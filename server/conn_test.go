@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"context"
 	"net"
 	"testing"
 	"time"
 
+	"baton/planner"
 	"baton/server"
 	"baton/server/servertest"
 
@@ -91,4 +93,14 @@ func metadataAll(version int16) *kmsg.MetadataRequest {
 		m.Topics = []kmsg.MetadataRequestTopic{}
 	}
 	return m
+}
+
+func TestPanicInAHandlerEndsOnlyItsConnection(t *testing.T) {
+	r := newRig(t, 0, nil)
+	good := r.dial(t)
+	r.ctl.Answer = func(context.Context, planner.CallBody) (planner.ReplyBody, error) { panic("planted") }
+	p := r.dial(t)
+	p.send(kmsg.NewPtrAlterPartitionRequest())
+	p.closed()
+	ask[*kmsg.ListGroupsResponse](good, kmsg.NewPtrListGroupsRequest())
 }

@@ -45,17 +45,10 @@ func newRig(t *testing.T, n int, change func(*server.Config)) *rig {
 		live = append(live, b.Endpoint())
 		view.Image.PutBroker(servertest.Broker(b.ID, "127.0.0.1", b.Port(), "r1"))
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // a free port, to be known before Listen
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr, _ := ln.Addr().(*net.TCPAddr)
-	_ = ln.Close()
-	view.Self = servertest.Broker(servertest.BatonID, "127.0.0.1", int32(addr.Port), "r1")
 	r.ctl = servertest.NewController(view)
 	cfg := server.Config{
 		ID: servertest.BatonID, ClusterID: func() string { return "cluster" },
-		Listeners:    []server.Listener{{Name: listener, Bind: addr.String()}},
+		Listeners:    []server.Listener{{Name: listener, Bind: "127.0.0.1:0"}},
 		BrokerConfig: func() map[string]string { return map[string]string{"node.id": "2000000"} },
 	}
 	if change != nil {
@@ -65,6 +58,8 @@ func newRig(t *testing.T, n int, change func(*server.Config)) *rig {
 	if err := r.Listen(); err != nil {
 		t.Fatal(err)
 	}
+	addr, _ := r.Addr(listener).(*net.TCPAddr)
+	r.ctl.SetSelf(servertest.Broker(servertest.BatonID, "127.0.0.1", int32(addr.Port), "r1"))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Serve(ctx) }()

@@ -2,11 +2,13 @@ package server_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"sync/atomic"
 	"testing"
 
 	"baton/server/servertest"
+	"baton/wire"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -198,4 +200,39 @@ func TestOfferedVersions(t *testing.T) {
 	r.ForgetBroker(2)
 	want(1, 0, 17)
 	want(60, 0, 0)
+}
+
+func TestLargeAnswersAreStreamedWhole(t *testing.T) {
+	r := newRig(t, 1, nil)
+	want := bytes.Repeat([]byte("baton"), 200_000)
+	r.brokers[0].Answer = func(_, _ int16, correlation int32, _ []byte) []byte {
+		out := binary.BigEndian.AppendUint32(nil, uint32(4+len(want)))
+		return append(binary.BigEndian.AppendUint32(out, uint32(correlation)), want...)
+	}
+	p := r.dial(t)
+	for range 3 {
+		p.send(kmsg.NewPtrFetchRequest())
+		frame, err := wire.ReadFrame(p.br, nil, wire.MaxFrame)
+		if err != nil || !bytes.Equal(frame[4:], want) {
+			t.Fatalf("%d bytes: %v", len(frame), err)
+		}
+	}
+}
+
+func TestConfigsOfOthersArePassedOn(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	describe.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "2000000"}}
+	p.ask(describe)
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	alter.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker}} // all brokers
+	p.ask(alter)
+	if got := len(r.brokers[0].Frames()); got != 2 {
+		t.Fatalf("%d requests reached the broker, want 2", got)
+	}
+	alter.Resources[0].ResourceName = "2000000"
+	if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, alter).Resources[0]; got.ErrorCode != 42 || got.ErrorMessage == nil {
+		t.Errorf("altering Baton: %+v", got)
+	}
 }

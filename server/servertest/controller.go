@@ -33,6 +33,13 @@ func (c *Controller) SetActive(on bool) {
 	c.active = on
 }
 
+// SetSelf replaces Baton's own entry, once its port is known.
+func (c *Controller) SetSelf(b cluster.Broker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.view.Self = b
+}
+
 // Active implements server.Controller.
 func (c *Controller) Active() bool {
 	c.mu.Lock()
