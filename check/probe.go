@@ -76,6 +76,28 @@ func (p Prober) Broker(ctx context.Context, b cluster.Broker, listener string) B
 	return out
 }
 
+// APIs asks one broker for the versions it reads, by API key; nil if it does not answer.
+func (p Prober) APIs(ctx context.Context, b cluster.Broker, listener string) map[int16][2]int16 {
+	e, ok := b.Endpoint(listener)
+	if !ok || e.Protocol != cluster.Plaintext {
+		return nil
+	}
+	c, err := p.dial(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+	if err != nil {
+		return nil
+	}
+	defer closeQuietly(c)
+	apis, err := apiVersions(c)
+	if err != nil {
+		return nil
+	}
+	out := make(map[int16][2]int16, len(apis))
+	for key, r := range apis {
+		out[key] = [2]int16{r.Min, r.Max}
+	}
+	return out
+}
+
 // Controller returns the controller that a broker's own metadata names, -1 for none.
 func (p Prober) Controller(ctx context.Context, addr string) (int32, error) {
 	c, err := p.dial(ctx, addr)

@@ -44,6 +44,8 @@ type Observer interface {
 	QueueSize(n int)
 	Sending(fence epoch.Fence, r planner.Request)
 	Answered(fence epoch.Fence, a planner.BrokerReplied)
+	// Stats is called now and then, when something may have changed.
+	Stats(planner.Stats)
 }
 
 // Term is one claim from the moment it is won until it is over. Its loop is the one
@@ -55,15 +57,16 @@ type Term struct {
 	observer Observer
 	started  time.Time
 
-	queue    *queue
-	machine  *planner.Machine
-	exec     *executor
-	open     atomic.Bool // the gate: false from the first doubt on, and never true again
-	ready    chan struct{}
-	done     chan struct{}
-	stopping context.Context
-	stop     context.CancelCauseFunc
-	progress atomic.Int64 // when the loop last finished something, Unix nanoseconds
+	queue     *queue
+	machine   *planner.Machine
+	exec      *executor
+	nextStats time.Time
+	open      atomic.Bool // the gate: false from the first doubt on, and never true again
+	ready     chan struct{}
+	done      chan struct{}
+	stopping  context.Context
+	stop      context.CancelCauseFunc
+	progress  atomic.Int64 // when the loop last finished something, Unix nanoseconds
 
 	mu    sync.Mutex
 	token uint64
@@ -171,7 +174,19 @@ func (t *Term) loop(ctx context.Context) error {
 			}
 		}
 		t.progress.Store(time.Now().UnixNano())
+		t.publish()
 	}
+}
+
+// publish counts anew at most every second, and so seldom that counting takes no more
+// than a twentieth of the loop's time on a cluster of any size.
+func (t *Term) publish() {
+	start := time.Now()
+	if start.Before(t.nextStats) || !t.machine.Active() {
+		return
+	}
+	t.observer.Stats(t.machine.Stats())
+	t.nextStats = start.Add(max(time.Second, 20*time.Since(start)))
 }
 
 func (t *Term) now() planner.Millis { return planner.Millis(time.Since(t.started).Milliseconds()) }

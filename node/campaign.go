@@ -49,6 +49,15 @@ func (n *Node) publish(s *zkstore.Session) {
 	}
 	n.metrics.SetRole(role)
 	n.metrics.Hold(v.Hold != nil)
+	standby, active := 0, 0
+	for _, m := range v.Members {
+		if m.Mode == string(Active) {
+			active++
+		} else {
+			standby++
+		}
+	}
+	n.metrics.Members(standby, active)
 }
 
 // stanceNow is what next needs to know of us; ok is false while nothing may be done.
@@ -148,7 +157,6 @@ func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term
 		n.term = nil
 	}
 	n.mu.Unlock()
-	n.metrics.Claimed(0)
 	n.nudge()
 	if lost {
 		n.log.Info("no longer the controller", zap.Error(err))

@@ -16,32 +16,50 @@ import (
 	"baton/planner"
 )
 
-// crossCheck asks the brokers for the settings that ours should equal and names each
-// difference. The lowest inter-broker protocol in the cluster decides about topic ids
-// and leader recovery.
-func (n *Node) crossCheck(ctx context.Context, t *controller.Term, brokers []cluster.Broker) {
+// crossCheck is what one term has learned of the brokers' settings.
+type crossCheck struct {
+	mu     sync.Mutex
+	warned map[string]bool
+	lowest config.IBP
+}
+
+func newCrossCheck(c *config.Config) *crossCheck {
+	return &crossCheck{warned: map[string]bool{}, lowest: c.InterBrokerProtocol}
+}
+
+// crossCheck asks a broker for the settings that ours should equal and names each
+// difference once. The lowest inter-broker protocol in the cluster decides about topic
+// ids and leader recovery.
+func (n *Node) crossCheck(ctx context.Context, t *controller.Term, cc *crossCheck, broker int32) {
 	c := n.config()
-	lowest := c.InterBrokerProtocol
-	warned := map[string]bool{}
-	for _, b := range brokers {
-		facts := check.Prober{Timeout: 5 * time.Second}.Broker(ctx, b, c.ControllerListener())
-		if facts.Configs == nil {
-			n.log.Warn("a broker's settings could not be compared with ours", zap.Int32("broker", b.ID), zap.String("error", facts.Err+facts.ConfErr))
-			continue
+	var b *cluster.Broker
+	err := t.View(ctx, func(v planner.View) {
+		if found := v.Image.Broker(broker); found != nil {
+			copied := *found
+			b = &copied
 		}
-		for _, d := range c.CompareWithBroker(facts.Configs) {
-			if key := d.Key + d.Theirs; !warned[key] {
-				warned[key] = true
-				n.log.Warn("our setting differs from the brokers'", zap.String("key", d.Key), zap.String("ours", d.Ours), zap.String("theirs", d.Theirs), zap.Int32("broker", b.ID))
-			}
-		}
-		if ibp, err := config.ParseIBP(facts.Configs["inter.broker.protocol.version"]); err == nil && ibp.Compare(lowest) < 0 {
-			lowest = ibp
+	})
+	if err != nil || b == nil {
+		return // the term is over, or the broker gone again
+	}
+	facts := check.Prober{Timeout: 10 * time.Second}.Broker(ctx, *b, c.ControllerListener())
+	if facts.Configs == nil {
+		n.log.Warn("a broker's settings could not be compared with ours", zap.Int32("broker", broker), zap.String("error", facts.Err+facts.ConfErr))
+		return
+	}
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	for _, d := range c.CompareWithBroker(facts.Configs) {
+		if key := d.Key + "=" + d.Theirs; !cc.warned[key] {
+			cc.warned[key] = true
+			n.log.Warn("our setting differs from the brokers'", zap.String("key", d.Key), zap.String("ours", d.Ours), zap.String("theirs", d.Theirs), zap.Int32("broker", broker))
 		}
 	}
-	if lowest.Compare(c.InterBrokerProtocol) < 0 {
+	ibp, err := config.ParseIBP(facts.Configs["inter.broker.protocol.version"])
+	if err == nil && ibp.Compare(cc.lowest) < 0 {
+		cc.lowest = ibp
 		s := settings(c)
-		s.TopicIDs, s.LeaderRecovery = lowest.TopicIDs(), lowest.LeaderRecovery()
+		s.TopicIDs, s.LeaderRecovery = ibp.TopicIDs(), ibp.LeaderRecovery()
 		t.Push(planner.SettingsChanged{Settings: s})
 	}
 }

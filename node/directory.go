@@ -9,7 +9,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"baton/check"
 	"baton/cluster"
+	"baton/epoch"
 	"baton/planner"
 	"baton/server"
 )
@@ -27,6 +29,7 @@ type directory struct {
 	brokers   []cluster.Broker
 	read      time.Time
 	clusterID string
+	asked     map[int32]epoch.Broker // whose versions were learned while standby
 }
 
 func newDirectory(n *Node) *directory { return &directory{n: n} }
@@ -73,7 +76,38 @@ func (d *directory) fetch(ctx context.Context) (out []cluster.Broker, err error)
 		return nil, errNoSession
 	}
 	out, _, err = s.ReadBrokers(ctx)
+	d.learn(ctx, out)
 	return out, err
+}
+
+// learn asks brokers that are new for the versions they read, so that a standby's
+// endpoint offers no more than what it can pass on. The active one learns it from its
+// channels.
+func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
+	listener := d.n.config().ControllerListener()
+	var wg sync.WaitGroup
+	seen := map[int32]epoch.Broker{}
+	for _, b := range brokers {
+		seen[b.ID] = b.Epoch
+		if d.asked[b.ID] == b.Epoch {
+			continue
+		}
+		wg.Go(func() {
+			facts := check.Prober{Timeout: time.Second}.APIs(ctx, b, listener)
+			if facts == nil {
+				d.n.log.Debug("a broker did not say which versions it reads", zap.Int32("broker", b.ID))
+				return
+			}
+			d.n.server.SetBrokerVersions(b.ID, facts)
+		})
+	}
+	wg.Wait()
+	for id := range d.asked {
+		if _, ok := seen[id]; !ok {
+			d.n.server.ForgetBroker(id)
+		}
+	}
+	d.asked = seen
 }
 
 // ClusterID returns the id in /cluster/id, empty until it could be read.

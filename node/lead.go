@@ -27,6 +27,7 @@ const maxPerRequest = 20_000
 func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) {
 	c := n.config()
 	start := time.Now()
+	check := newCrossCheck(c)
 	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: int32(c.NodeID)}) //nolint:gosec // config checks the range
 	channels := channel.NewManager(channel.Config{
 		ControllerID: int32(c.NodeID), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener, //nolint:gosec // as above
@@ -34,9 +35,12 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 		RequestTimeout: c.RequestTimeout, ConnectTimeout: min(c.ControllerSocketTimeout, 10*time.Second),
 		// A process that was stopped past its session wakes up with its lease run out, before
 		// any event could tell it: it must not start a frame.
-		Gate:       func() bool { return t.Open() && s.LeaseValid() },
-		OnVersions: n.server.SetBrokerVersions,
-		Log:        n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
+		Gate: func() bool { return t.Open() && s.LeaseValid() },
+		OnVersions: func(broker int32, keys map[int16][2]int16) {
+			n.server.SetBrokerVersions(broker, keys)
+			go n.crossCheck(ctx, t, check, broker) // each connection follows a registration
+		},
+		Log: n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
 	}, t.Push)
 	t.SetChannels(channels)
 	n.mu.Lock()
@@ -48,7 +52,6 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 		err := t.Run(ctx, func(loaded *planner.Claimed) {
 			n.prepare(loaded)
 			n.metrics.ClaimPhase(metrics.PhaseLoad, time.Since(start))
-			go n.crossCheck(ctx, t, loaded.Brokers)
 		})
 		n.ended(ctx, s, t, err)
 	}()

@@ -73,6 +73,23 @@ func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 	o.node.states.Answered(o.identity(f), a.Kind, a)
 }
 
+// Stats implements controller.Observer.
+func (o *observer) Stats(st planner.Stats) {
+	m := o.node.metrics
+	m.SetCounts(metrics.Counts{Topics: st.Topics, Partitions: st.Led, Offline: st.Offline, PreferredImbalance: st.Imbalanced,
+		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated})
+	m.HeldTopics(len(st.Held))
+	paths := make([]string, len(st.Bad))
+	for i, b := range st.Bad {
+		paths[i] = b.Path
+	}
+	m.BadZnodes(paths)
+	for id, b := range st.Brokers {
+		m.Untold(id, b.Untold)
+		m.ChannelQueueSize(id, b.Requests)
+	}
+}
+
 // kafkaState maps our events to the states of Kafka's ControllerState gauge and timers
 // (02.1).
 func kafkaState(event string) int {

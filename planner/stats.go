@@ -26,6 +26,7 @@ type Stats struct {
 type BrokerStats struct {
 	Connected bool
 	Untold    int // partitions
+	Requests  int // control requests that are due or under way
 }
 
 // Stats counts anew; the cost is proportional to the number of partitions.
@@ -44,7 +45,7 @@ func (m *Machine) Stats() Stats {
 		if l.out != nil {
 			untold = max(untold, len(l.out.items))
 		}
-		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold}
+		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
 	for name, why := range m.badTopics {
 		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
@@ -54,6 +55,18 @@ func (m *Machine) Stats() Stats {
 	}
 	slices.SortFunc(st.Bad, func(a, b Bad) int { return cmp.Compare(a.Path, b.Path) })
 	return st
+}
+
+// due counts the control requests that a broker has not answered: the one under way,
+// and one of each kind that would follow.
+func (m *Machine) due(l *ledger) int {
+	n := 0
+	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || l.live != m.liveGen, len(l.sr) > 0} {
+		if waits {
+			n++
+		}
+	}
+	return n
 }
 
 func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
