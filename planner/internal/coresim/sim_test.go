@@ -60,3 +60,25 @@ func TestSameSeedSameTrace(t *testing.T) {
 		}
 	}
 }
+
+// TestCoverage: over some hundred seeds everything the simulation is for does happen.
+func TestCoverage(t *testing.T) {
+	t.Parallel()
+	marks, acked := map[string]int{}, 0
+	for n := uint64(1); n <= 300; n++ {
+		r := Run(n, Bugs{}, false)
+		acked += r.Acked
+		for k, v := range r.Marks {
+			marks[k] += v
+		}
+	}
+	t.Logf("%d records acknowledged, %v", acked, marks)
+	for _, k := range []string{
+		"claimed", "conflict", "fenced", "ack-lost", "own-write-as-conflict", "stale-broker-epoch", "stale-controller-epoch",
+		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "unclean", "call-answer-lost",
+	} {
+		if marks[k] == 0 {
+			t.Errorf("never seen: %s", k)
+		}
+	}
+}

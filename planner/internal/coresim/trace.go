@@ -1,6 +1,7 @@
 package coresim
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -20,20 +21,29 @@ func describeEvent(ev planner.Event) string {
 		r := e.Results[0]
 		return fmt.Sprintf("write %d: outcome %d version %d found %v %s", r.Seq, r.Outcome, r.Version, r.Found.State, r.Reason)
 	case planner.Refreshed:
-		return fmt.Sprintf("refreshed %+v", e.States)
+		return fmt.Sprintf("refreshed %s", show(e.States))
 	case planner.BrokerReplied:
 		return fmt.Sprintf("broker %d answers %d: code %d %v", e.Broker, e.Seq, e.Code, e.Partitions)
 	case planner.Call:
-		return fmt.Sprintf("call %d: %T%+v", e.Token, e.Body, e.Body)
+		return fmt.Sprintf("call %d: %s", e.Token, show(e.Body))
 	}
-	return fmt.Sprintf("%T%+v", ev, ev)
+	return show(ev)
+}
+
+// show prints a value with its type and, unlike %+v, no addresses.
+func show(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T%s", v, text)
 }
 
 func brokerList[B any](list []B) string { return fmt.Sprintf("%v", list) }
 
 func (s *sim) tracePlan(b *baton, p planner.Plan) {
 	for _, w := range p.Writes {
-		s.trace("baton %d   write %d: %T%+v", b.id, w.Seq, w.Body, w.Body)
+		s.trace("baton %d   write %d: %s", b.id, w.Seq, show(w.Body))
 	}
 	for _, r := range p.Reads {
 		s.trace("baton %d   read %+v", b.id, r)
@@ -52,7 +62,7 @@ func (s *sim) tracePlan(b *baton, p planner.Plan) {
 		s.trace("baton %d   %v -> %d seq %d epoch %d/%d live %v%s", b.id, r.Kind, r.Broker, r.Seq, r.ControllerEpoch, r.BrokerEpoch, live, sb.String())
 	}
 	for _, r := range p.Replies {
-		s.trace("baton %d   reply %d: %+v", b.id, r.Token, r.Body)
+		s.trace("baton %d   reply %d: %s", b.id, r.Token, show(r.Body))
 	}
 	if p.Resign != "" {
 		s.trace("baton %d   resigns: %s", b.id, p.Resign)
