@@ -198,9 +198,10 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		kind = NoteISRChange
 		m.announceMetadata(c.id)
 	case isNew:
-		// Kafka tells only the ISR of a new partition; the others hear when they register.
-		for _, b := range p.State.ISR {
-			if l := m.ledgers[b]; l != nil {
+		// Kafka tells only the ISR of a new partition and the others when they register; one
+		// that has registered while the write was under way would never hear of it.
+		for _, b := range p.Assignment.Replicas {
+			if l := m.ledgers[b]; l != nil && !m.im.Leaving(b) {
 				l.addLAI(c.id, true)
 			}
 		}
