@@ -27,7 +27,7 @@ const maxConflicts = 5
 func (m *Machine) decide(id partition.ID) {
 	t, p := m.im.Topic(id.Topic), m.im.Partition(id)
 	switch {
-	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic]:
+	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic] != 0:
 		return
 	case m.retry[id] > m.now:
 		return
