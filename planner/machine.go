@@ -67,9 +67,9 @@ func New() *Machine {
 }
 
 func (m *Machine) reset() {
-	seq := m.seq // Results of an earlier role must never be taken for this one's
+	plan, seq := m.plan, m.seq // Results of an earlier role must never be taken for this one's
 	*m = Machine{
-		seq: seq, now: m.now, im: cluster.NewImage(nil),
+		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{},
