@@ -228,7 +228,7 @@ func (m *Machine) settleShutdowns() {
 // whether a write is under way for any of its partitions.
 func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
 	for _, id := range m.im.PartitionsOn(broker) {
-		if m.inflight[id] != nil || m.topicWrites[id.Topic] {
+		if m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 {
 			return nil, true
 		}
 		p := m.im.Partition(id)

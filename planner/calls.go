@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"baton/epoch"
@@ -42,20 +44,25 @@ func notController(body CallBody) ReplyBody {
 
 // failCalls answers everything that is open; the peer finds the new holder itself.
 func (m *Machine) failCalls() {
-	for _, items := range m.waiting {
-		for _, it := range items {
+	for _, id := range sorted(m.waiting) {
+		for _, it := range m.waiting[id] {
 			it.call.abort(m)
 		}
 	}
-	for _, c := range m.inflight {
-		if c.alter != nil {
+	for _, id := range sorted(m.inflight) {
+		if c := m.inflight[id]; c.alter != nil {
 			c.alter.call.abort(m)
 		}
 	}
 	for _, c := range m.leavings {
 		m.reply(c.token, ControlledShutdownReply{Err: kerr.StaleControllerEpoch})
 	}
+	tokens := make([]uint64, 0, len(m.blocks))
 	for token := range m.blocks {
+		tokens = append(tokens, token)
+	}
+	slices.Sort(tokens)
+	for _, token := range tokens {
 		m.reply(token, AllocateProducerIDsReply{Err: kerr.NotController})
 	}
 	for _, c := range m.creates {

@@ -10,6 +10,9 @@ import (
 // claim starts the role from what was read under it. Brokers hear the live list
 // first, then their partitions, then everybody's state (02.4).
 func (m *Machine) claim(c Claimed) {
+	if m.active {
+		m.failCalls() // claimed again without having lost the role in between
+	}
 	m.reset()
 	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
 	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))

@@ -129,7 +129,13 @@ func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 		return nil, refuse(kerr.InvalidReplicaAssignment, "The manual assignment is empty.")
 	}
 	parts := make([]PartitionRead, 0, len(t.Assignment))
-	for n, replicas := range t.Assignment {
+	numbers := make([]int32, 0, len(t.Assignment))
+	for n := range t.Assignment {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers) // the same request gets the same refusal
+	for _, n := range numbers {
+		replicas := t.Assignment[n]
 		set := isr.Set(replicas)
 		switch {
 		case len(replicas) == 0:
@@ -143,7 +149,6 @@ func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 		}
 		parts = append(parts, PartitionRead{Number: n, Assignment: partition.Assignment{Replicas: replicas}})
 	}
-	slices.SortFunc(parts, func(a, b PartitionRead) int { return int(a.Number) - int(b.Number) })
 	for i, p := range parts {
 		if int(p.Number) != i {
 			return nil, refuse(kerr.InvalidReplicaAssignment, "Partitions should be a consecutive 0-based integer sequence")

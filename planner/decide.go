@@ -27,7 +27,7 @@ const maxConflicts = 5
 func (m *Machine) decide(id partition.ID) {
 	t, p := m.im.Topic(id.Topic), m.im.Partition(id)
 	switch {
-	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic]:
+	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic] != 0:
 		return
 	case m.retry[id] > m.now:
 		return
@@ -198,9 +198,10 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		kind = NoteISRChange
 		m.announceMetadata(c.id)
 	case isNew:
-		// Kafka tells only the ISR of a new partition; the others hear when they register.
-		for _, b := range p.State.ISR {
-			if l := m.ledgers[b]; l != nil {
+		// Kafka tells only the ISR of a new partition and the others when they register; one
+		// that has registered while the write was under way would never hear of it.
+		for _, b := range p.Assignment.Replicas {
+			if l := m.ledgers[b]; l != nil && !m.im.Leaving(b) {
 				l.addLAI(c.id, true)
 			}
 		}

@@ -36,7 +36,10 @@ type Machine struct {
 	// writes finds what a Result belongs to.
 	writes map[uint64]func(Result)
 
-	topicWrites map[string]bool // SetTopic under way
+	// topicWrites is the SetTopic under way for a topic, by the write's Seq: a topic of the
+	// same name that comes later must not take its outcome for its own.
+	topicWrites map[string]uint64
+	fresh       map[string]cluster.TopicID // ids for topics that have none
 	deleting    map[string]bool
 	reassigning map[string]bool
 	badTopics   map[string]string
@@ -63,12 +66,12 @@ func New() *Machine {
 }
 
 func (m *Machine) reset() {
-	seq := m.seq // Results of an earlier role must never be taken for this one's
+	plan, seq := m.plan, m.seq // Results of an earlier role must never be taken for this one's
 	*m = Machine{
-		seq: seq, now: m.now, im: cluster.NewImage(nil),
+		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
-		writes: map[uint64]func(Result){}, topicWrites: map[string]bool{},
+		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{},
 		deleting: map[string]bool{}, reassigning: map[string]bool{},
 		badTopics: map[string]string{}, badBrokers: map[int32]string{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},

@@ -18,24 +18,34 @@ func (m *Machine) namesBaton(replicas []int32) bool {
 // repaired assignment is acknowledged; those that a broker's controller had initialised
 // already keep leader and ISR and get a new leader epoch.
 func (m *Machine) repairTopic(t *cluster.Topic) {
-	if t.Held != "" || m.topicWrites[t.Name] {
+	if t.Held != "" || m.topicWrites[t.Name] != 0 {
 		return
 	}
-	if !slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return m.namesBaton(p.Assignment.Replicas) }) {
+	id, missing := t.ID, t.ID.IsZero() && !m.fresh[t.Name].IsZero()
+	if missing {
+		id = m.fresh[t.Name] // one write for a missing id and a repair
+	}
+	fixed := assignments(t)
+	if slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return m.namesBaton(p.Assignment.Replicas) }) {
+		if parts, ok := repair(fixed, m.im); ok {
+			fixed = parts
+			m.note(Note{Kind: NoteTopic, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
+				Text: fmt.Sprintf("topic %s was assigned to a Baton, repairing", t.Name)})
+		} else if !missing {
+			return // nobody to repair with; the next registration tries again
+		}
+	} else if !missing {
 		return
 	}
-	fixed, ok := repair(assignments(t), m.im)
-	if !ok {
-		return // nobody to repair with; the next registration tries again
-	}
-	m.note(Note{Kind: NoteTopic, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
-		Text: fmt.Sprintf("topic %s was assigned to a Baton, repairing", t.Name)})
-	m.rewriteTopic(t, t.ID, fixed)
+	m.rewriteTopic(t, id, fixed)
 }
 
-// repairAll repairs every topic that names a Baton; called whenever that may have
-// become possible.
+// repairAll repairs every topic that names a Baton or lacks its id; called whenever that
+// may have become possible.
 func (m *Machine) repairAll() {
+	for _, name := range sortedNames(m.fresh) {
+		m.repairTopic(m.im.Topic(name))
+	}
 	for _, b := range m.im.Batons() {
 		last := ""
 		for _, id := range m.im.PartitionsOn(b) {
@@ -47,20 +57,31 @@ func (m *Machine) repairAll() {
 	}
 }
 
+// sortedNames returns the keys of a map by name, so that no map order leaks into a plan.
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // rewriteTopic writes a topic znode on condition of the version in the image.
 func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead) {
 	name, version := t.Name, t.Version
-	if fixed, ok := repair(parts, m.im); ok {
-		parts = fixed // one write for a missing id and a repair
-	}
-	m.topicWrites[name] = true
-	m.write(SetTopic{Name: name, Version: version, ID: id, Partitions: parts}, func(r Result) {
+	var seq uint64
+	seq = m.write(SetTopic{Name: name, Version: version, ID: id, Partitions: parts}, func(r Result) {
+		if m.topicWrites[name] != seq {
+			return // the topic has gone, and perhaps come back, meanwhile
+		}
 		delete(m.topicWrites, name)
 		if t := m.im.Topic(name); t != nil && t.Version <= version {
 			m.topicRewritten(t, id, parts, r)
 		}
 		m.touchTopic(name)
 	})
+	m.topicWrites[name] = seq
 }
 
 func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead, r Result) {
@@ -89,6 +110,7 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 		}
 		p.Assignment = pr.Assignment
 	}
+	delete(m.fresh, t.Name)
 	m.im.PutTopic(next)
 	for i := range next.Partitions {
 		m.announceMetadata(partition.ID{Topic: t.Name, Number: next.Partitions[i].Number})

@@ -136,6 +136,12 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 			continue
 		}
 		leader := p.State.Leader
+		if m.inflight[id] != nil || leader == broker && m.im.Standing(p, broker) == partition.Lapsed {
+			// ZooKeeper may already have more members than the image: a restarted leader that
+			// is told the older ISR would acknowledge records without them. The outcome of the
+			// write, or the election that a lapsed leader causes, brings the entry back up.
+			continue
+		}
 		if leader != isr.NoLeader && leader != broker {
 			if m.im.Broker(leader) == nil {
 				continue

@@ -35,6 +35,8 @@ func (m *Machine) topicsChanged(e TopicsChanged) {
 func (m *Machine) forgetTopic(name string) {
 	t := m.im.Topic(name)
 	delete(m.badTopics, name)
+	delete(m.fresh, name)
+	delete(m.topicWrites, name)
 	if t == nil {
 		return
 	}
@@ -135,8 +137,10 @@ func keepMissing(topic *cluster.Topic, old *cluster.Topic) {
 // afterIntake has every partition looked at and tells brokers of those that already
 // had a state, and of replicas that are new in an assignment.
 func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
-	if t.ID.IsZero() && m.set.TopicIDs && t.Held == "" {
-		m.rewriteTopic(t, fresh, assignments(t))
+	delete(m.fresh, t.Name)
+	if t.ID.IsZero() && m.set.TopicIDs {
+		m.fresh[t.Name] = fresh
+		m.repairTopic(t)
 	}
 	for i := range t.Partitions {
 		p := &t.Partitions[i]

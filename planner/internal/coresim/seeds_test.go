@@ -1,0 +1,5 @@
+//go:build !race
+
+package coresim
+
+const defaultSeeds = 2000
