@@ -237,7 +237,7 @@ func (b *Baton) WaitReady(ctx context.Context) error {
 	defer cancel()
 	return kafka.Eventually(ctx, b.name()+" to be ready", func(ctx context.Context) (bool, error) {
 		if !b.Running() {
-			return false, fmt.Errorf("it has ended with code %d", b.ExitCode())
+			return false, fmt.Errorf("%w: it has ended with code %d", kafka.ErrHopeless, b.ExitCode())
 		}
 		status, body, err := b.Get(ctx, "/readyz")
 		if err == nil && status != http.StatusOK {
@@ -249,13 +249,15 @@ func (b *Baton) WaitReady(ctx context.Context) error {
 
 // WaitActive waits until /controller names this Baton.
 func (b *Baton) WaitActive(ctx context.Context) error {
+	ctx, cancel := b.whileRunning(ctx)
+	defer cancel()
 	_, err := b.o.Cluster.WaitController(ctx, func(id int) bool { return id == b.o.ID })
 	return b.explain(err)
 }
 
 // WaitStandby waits until this Baton is a member and somebody else, or nobody, is the controller.
 func (b *Baton) WaitStandby(ctx context.Context) error {
-	ctx, cancel := limit(ctx)
+	ctx, cancel := b.whileRunning(ctx)
 	defer cancel()
 	err := b.o.Cluster.Until(ctx, b.name()+" to be a standby", func(r *kafka.Reads) (string, error) {
 		member, err := r.Get("/baton/members/" + strconv.Itoa(b.o.ID))
@@ -269,6 +271,20 @@ func (b *Baton) WaitStandby(ctx context.Context) error {
 		return "", err
 	})
 	return b.explain(err)
+}
+
+// whileRunning ends a waiting that a dead process cannot fulfil.
+func (b *Baton) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := limit(ctx)
+	exited := b.Exited()
+	go func() {
+		select {
+		case <-exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (b *Baton) name() string { return "baton " + strconv.Itoa(b.o.ID) }

@@ -187,7 +187,7 @@ func (b *Broker) waitRegistration(ctx context.Context, not int64) error {
 	what := fmt.Sprintf("broker %d to be registered (log %s)", b.id, b.LogPath())
 	err := b.watcher.Until(ctx, what, func(r *Reads) (string, error) {
 		if !b.Running() {
-			return "its process has ended", nil
+			return "", b.ended()
 		}
 		data, err := r.Get(b.path())
 		if err != nil || data == nil {
@@ -211,6 +211,9 @@ func (b *Broker) waitListening(ctx context.Context) error {
 	var d net.Dialer
 	for _, e := range b.listeners {
 		err := Eventually(ctx, fmt.Sprintf("broker %d to listen on %s", b.id, e.name), func(ctx context.Context) (bool, error) {
+			if !b.Running() {
+				return false, b.ended()
+			}
 			conn, err := d.DialContext(ctx, "tcp", loopback(e.port))
 			if err != nil {
 				return false, err

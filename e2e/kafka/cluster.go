@@ -3,9 +3,13 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // Cluster is a running Kafka cluster in ZooKeeper mode.
@@ -51,6 +55,9 @@ func New(ctx context.Context, env Env, o Options) (*Cluster, error) {
 	if c.Watcher, err = NewWatcher(env, c.ZooKeeper.Addrs(), o.Chroot); err != nil {
 		return nil, err
 	}
+	if err := c.createChroot(); err != nil {
+		return nil, err
+	}
 	for id := 1; id <= o.Brokers; id++ {
 		b, err := c.newBroker(env, id, classpath)
 		if err != nil {
@@ -59,6 +66,19 @@ func New(ctx context.Context, env Env, o Options) (*Cluster, error) {
 		c.Brokers = append(c.Brokers, b)
 	}
 	return c, c.waitStarted(ctx)
+}
+
+// createChroot spares the brokers, which all start at once, a race for who creates it.
+func (c *Cluster) createChroot() error {
+	path := ""
+	for _, name := range strings.Split(c.opts.Chroot, "/")[1:] {
+		path += "/" + name
+		_, err := c.Conn.Create(path, nil, 0, zk.WorldACL(zk.PermAll))
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
+			return fmt.Errorf("create the chroot %s: %w", path, err)
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) waitStarted(ctx context.Context) error {
@@ -105,7 +125,8 @@ func (c *Cluster) Seeds() []string {
 }
 
 // Stop ends brokers, politely and all at once, then ZooKeeper. The end of the Env kills what is left anyway; a
-// program that wants a clean end calls this first.
+// program that wants a clean end calls this first. It takes some 15 s: the last brokers try several times to move
+// leaderships that nobody is left to take.
 func (c *Cluster) Stop(ctx context.Context) error {
 	errs := make([]error, len(c.Brokers))
 	var wg sync.WaitGroup

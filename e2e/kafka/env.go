@@ -151,6 +151,9 @@ func RequireKcat(t testing.TB) string {
 	return path
 }
 
+// ErrHopeless in a condition's error ends the waiting: what is awaited will not come.
+var ErrHopeless = errors.New("there is nothing to wait for")
+
 // Eventually asks until done says yes or ctx ends. It is for conditions nothing can notify us of; what ZooKeeper
 // holds is awaited through Watch.
 func Eventually(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
@@ -160,6 +163,9 @@ func Eventually(ctx context.Context, what string, done func(context.Context) (bo
 		ok, err := done(ctx)
 		if ok {
 			return nil
+		}
+		if errors.Is(err, ErrHopeless) {
+			return fmt.Errorf("waiting for %s: %w", what, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -193,6 +194,16 @@ func TestThreeZooKeepersLoseTheirLeader(t *testing.T) {
 	must(t, h.CheckEpochs())
 	if n := len(h.Partitions()); n != 6 {
 		t.Errorf("a history of %d partitions", n)
+	}
+}
+
+// TestBrokerThatCannotStart is told apart from a slow one at once, with the reason.
+func TestBrokerThatCannotStart(t *testing.T) {
+	kafka.RequireJava(t)
+	_, err := kafka.New(within(t, time.Minute), t, kafka.Options{Brokers: 1, Chroot: "/a/b",
+		Overrides: map[string]string{"num.partitions": "none"}})
+	if !errors.Is(err, kafka.ErrHopeless) || !strings.Contains(err.Error(), "num.partitions") {
+		t.Error(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,9 @@ func (o *Options) complete(ctx context.Context, env Env) (err error) {
 	setDefault(&o.Version, DefaultVersion)
 	setDefault(&o.Brokers, 3)
 	setDefault(&o.ZooKeepers, 1)
+	if o.Chroot != "" && (!strings.HasPrefix(o.Chroot, "/") || strings.HasSuffix(o.Chroot, "/")) {
+		return fmt.Errorf("chroot %q: want a path as /kafka", o.Chroot)
+	}
 	setDefault(&o.LogDirs, 1)
 	setDefault(&o.BrokerSession, 6*time.Second)
 	setDefault(&o.BrokerHeapMB, 384)

@@ -137,6 +137,19 @@ func (p *Process) LogContains(text string) (bool, error) {
 	return bytes.Contains(log, []byte(text)), err
 }
 
+// ended is the error for whoever waits for something that only a living process can do. It carries the end of the
+// log, where the reason usually is.
+func (p *Process) ended() error {
+	log, err := os.ReadFile(p.log)
+	if err != nil {
+		log = []byte(err.Error())
+	}
+	lines := bytes.Split(bytes.TrimSpace(log), []byte("\n"))
+	lines = lines[max(0, len(lines)-30):]
+	return fmt.Errorf("%w: %s has ended with code %d; the end of %s:\n%s", ErrHopeless, p.name, p.ExitCode(), p.log,
+		bytes.Join(lines, []byte("\n")))
+}
+
 // Exited is closed when the current life ends.
 func (p *Process) Exited() <-chan struct{} {
 	if c := p.child(); c != nil {

@@ -104,6 +104,9 @@ func (w *Watcher) Until(ctx context.Context, what string, condition func(*Reads)
 		if a.err == nil && a.missing == "" {
 			return nil
 		}
+		if errors.Is(a.err, ErrHopeless) {
+			return fmt.Errorf("waiting for %s: %w", what, a.err)
+		}
 		last = a.missing
 		if a.err != nil {
 			last = a.err.Error()

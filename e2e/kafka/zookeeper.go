@@ -230,9 +230,9 @@ func (s *ZooKeeperServer) Restart(ctx context.Context) error {
 func (s *ZooKeeperServer) WaitServing(ctx context.Context) error {
 	ctx, cancel := deadline(ctx, time.Minute)
 	defer cancel()
-	return Eventually(ctx, "ZooKeeper "+s.Addr()+" to serve (log "+s.LogPath()+")", func(ctx context.Context) (bool, error) {
+	return Eventually(ctx, "ZooKeeper "+s.Addr()+" to serve", func(ctx context.Context) (bool, error) {
 		if !s.Running() {
-			return false, errors.New("its process has ended")
+			return false, s.ended()
 		}
 		mode, err := s.Mode(ctx)
 		return mode != "", err
