@@ -27,6 +27,10 @@ type tap struct {
 	net.Conn
 	established func(session int64, timeout time.Duration) error
 
+	// handshake bounds the wait for the connect reply. The library waits ten times as
+	// long as a session has, on a server that accepts but does not answer.
+	handshake time.Duration
+
 	started bool // the connect request has been written
 	zxid    [8]byte
 	reply   []byte // the first bytes read, until the session is known
@@ -41,6 +45,18 @@ func (t *tap) Write(b []byte) (int, error) {
 		copy(b[setWatchesZxidAt:], t.zxid[:])
 	}
 	return t.Conn.Write(b)
+}
+
+func (t *tap) SetReadDeadline(d time.Time) error {
+	if len(t.reply) < connectReplySize {
+		if d.IsZero() {
+			return nil // the library lifts the limit between two reads of the reply
+		}
+		if limit := time.Now().Add(t.handshake); d.After(limit) {
+			d = limit
+		}
+	}
+	return t.Conn.SetReadDeadline(d)
 }
 
 func (t *tap) Read(b []byte) (int, error) {
