@@ -34,13 +34,18 @@ func (st *Store) Commit(ctx context.Context, writes []planner.Write, done func([
 	var wg sync.WaitGroup
 	for _, task := range tasks {
 		// The slots are the store's, so that several commits together keep to the limit.
+		held := false
 		select {
 		case st.slots <- struct{}{}:
+			held = true
 		case <-ctx.Done():
 		case <-st.s.done:
 			cancel(st.s.sessionError())
 		}
 		if ctx.Err() != nil {
+			if held {
+				<-st.slots
+			}
 			break
 		}
 		wg.Go(func() {
@@ -86,31 +91,45 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 		}
 	}
 	sortByTopic(creates)
-	for _, batch := range pack(sets, c.s.cfg.MaxBatch, 1) {
+	for _, batch := range pack(sets, c.s.cfg.MaxBatch, opsOfSet) {
 		add(func(ctx context.Context) error { return c.setStates(ctx, batch) })
 	}
-	for _, batch := range pack(creates, c.s.cfg.MaxBatch, 3) {
+	for _, batch := range pack(creates, c.s.cfg.MaxBatch, opsOfCreate) {
 		add(func(ctx context.Context) error { return c.createStates(ctx, batch) })
 	}
 	return tasks
 }
 
-// pack cuts items into batches of bounded operations and bytes.
-func pack(items []*stateItem, maxOps, opsEach int) [][]*stateItem {
+// pack cuts items into batches of bounded operations and bytes; opsOf says how many
+// operations an item takes after another one in the same batch, nil for the first.
+func pack(items []*stateItem, maxOps int, opsOf func(before, it *stateItem) int) [][]*stateItem {
 	var out [][]*stateItem
-	begin, size := 0, 0
+	begin, ops, size := 0, 0, 0
+	var before *stateItem
 	for i, it := range items {
-		n := it.size() * opsEach
-		if i > begin && ((i-begin+1)*opsEach > maxOps || size+n > maxRequest) {
+		n := opsOf(before, it)
+		if i > begin && (ops+n > maxOps || size+n*it.size() > maxRequest) {
 			out = append(out, items[begin:i])
-			begin, size = i, 0
+			begin, ops, size, n = i, 0, 0, opsOf(nil, it)
 		}
-		size += n
+		ops += n
+		size += n * it.size()
+		before = it
 	}
 	if begin < len(items) {
 		out = append(out, items[begin:])
 	}
 	return out
+}
+
+func opsOfSet(_, _ *stateItem) int { return 1 }
+
+// opsOfCreate counts the state, its parent, and the topic's partitions znode.
+func opsOfCreate(before, it *stateItem) int {
+	if before != nil && before.id.Topic == it.id.Topic {
+		return 2
+	}
+	return 3
 }
 
 func (c *commit) result(r planner.Result) { c.done([]planner.Result{r}) }

@@ -3,6 +3,7 @@ package zkstore
 import (
 	"context"
 	"maps"
+	"reflect"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func (w *roleWatch) event(ev zk.Event) {
 func (w *roleWatch) read(ctx context.Context) error {
 	tick := time.NewTicker(roleReread)
 	defer tick.Stop()
-	for {
+	for unasked := false; ; {
 		w.mu.Lock()
 		moved := w.moved
 		w.mu.Unlock()
@@ -86,13 +87,21 @@ func (w *roleWatch) read(ctx context.Context) error {
 		}
 		w.mu.Lock()
 		if moved == w.moved {
+			if unasked && w.view != nil && !reflect.DeepEqual(*w.view, v) {
+				// Not reported, or just about to be: set the watches again.
+				w.s.arms.lost(true, pathController, pathControllerEpoch, pathHold, pathHandover,
+					pathMigration, pathDeleteTopics, pathReassign, pathBatonMembers)
+				signal(w.dirty)
+			}
 			w.view = &v
 			signal(w.news)
 		}
 		w.mu.Unlock()
 		select {
 		case <-w.dirty:
+			unasked = false
 		case <-tick.C:
+			unasked = true
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-w.s.done:

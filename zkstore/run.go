@@ -9,6 +9,7 @@ import (
 
 	"baton/planner"
 
+	"github.com/go-zookeeper/zk"
 	"go.uber.org/zap"
 )
 
@@ -53,7 +54,7 @@ type runner struct {
 	st     *Store
 	sink   func(planner.Event)
 	busy   bool
-	topics map[string]bool // waiting to be read
+	topics map[string]bool // waiting to be read; true: no event asked for it
 	round  []string        // topics of the running reconcile that are still to come
 	slice  int             // how many of them in each step
 	ticks  int
@@ -67,85 +68,88 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 			return err
 		}
 	}
-	if d.brokers || d.resync || d.rereadBrokers {
-		if err := r.brokers(ctx, d.rereadBrokers); err != nil {
+	unasked := d.unasked || d.resync
+	lists := []struct {
+		dirty bool
+		read  func(context.Context) (changed bool, err error)
+		below bool
+		paths []string
+	}{
+		{d.brokers || d.rereadBrokers, func(ctx context.Context) (bool, error) { return r.brokers(ctx, d.rereadBrokers) }, true, []string{pathBrokerIDs}},
+		{d.work, r.work, false, []string{pathDeleteTopics, pathReassign}},
+		{d.batons, r.batons, false, []string{pathBatonIDs}},
+		{d.logDirs, r.logDirs, false, []string{pathLogDirEvents}},
+		{d.topicList, func(ctx context.Context) (bool, error) { return r.topicList(ctx, d.resync) }, false, []string{pathTopics}},
+	}
+	for _, l := range lists {
+		if !l.dirty && !d.resync {
+			continue
+		}
+		changed, err := l.read(ctx)
+		if err != nil {
 			return err
 		}
-	}
-	if d.work || d.resync {
-		if err := r.work(ctx); err != nil {
-			return err
-		}
-	}
-	if d.batons || d.resync {
-		if err := r.batons(ctx); err != nil {
-			return err
-		}
-	}
-	if d.logDirs || d.resync {
-		if err := r.logDirs(ctx); err != nil {
-			return err
-		}
-	}
-	if d.topicList || d.resync {
-		if err := r.topicList(ctx, d.resync); err != nil {
-			return err
+		if changed && unasked {
+			r.unreported(l.below, l.paths...)
 		}
 	}
 	for name := range d.topics {
 		if st.known.topics[name] != nil {
-			r.topics[name] = true
+			r.topics[name] = false
 		}
 	}
 	return r.someTopics(ctx)
 }
 
-func (r *runner) brokers(ctx context.Context, asked bool) error {
+func (r *runner) brokers(ctx context.Context, asked bool) (changed bool, err error) {
 	if asked {
 		// Somebody has seen more than our server has.
 		if err := r.st.s.sync(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	ev, stamps, err := r.st.readBrokers(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if asked || !maps.Equal(stamps, r.st.known.brokers) {
+	changed = !maps.Equal(stamps, r.st.known.brokers)
+	if asked || changed {
 		r.st.known.brokers = stamps
 		r.sink(ev)
 	}
-	return nil
+	return changed, nil
 }
 
-func (r *runner) work(ctx context.Context) error {
+func (r *runner) work(ctx context.Context) (changed bool, err error) {
 	w, err := r.st.readWork(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !slices.Equal(w.Deleting, r.st.known.work.Deleting) || !slices.Equal(w.Reassigning, r.st.known.work.Reassigning) {
+	changed = !slices.Equal(w.Deleting, r.st.known.work.Deleting) || !slices.Equal(w.Reassigning, r.st.known.work.Reassigning)
+	if changed {
 		r.st.known.work = w
 		r.sink(w)
 	}
-	return nil
+	return changed, nil
 }
 
-func (r *runner) batons(ctx context.Context) error {
+func (r *runner) batons(ctx context.Context) (changed bool, err error) {
 	ids, err := r.st.readBatons(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !slices.Equal(ids, r.st.known.batons) {
+	changed = !slices.Equal(ids, r.st.known.batons)
+	if changed {
 		r.st.known.batons = ids
 		r.sink(planner.BatonsChanged{IDs: ids})
 	}
-	return nil
+	return changed, nil
 }
 
-func (r *runner) logDirs(ctx context.Context) error {
+func (r *runner) logDirs(ctx context.Context) (changed bool, err error) {
 	names, err := r.st.s.childrenW(ctx, pathLogDirEvents)
 	if err != nil {
-		return err
+		return false, err
 	}
 	sortNames(names)
 	var ev planner.LogDirFailed
@@ -158,7 +162,7 @@ func (r *runner) logDirs(ctx context.Context) error {
 		path := childPath(pathLogDirEvents, name)
 		n, err := r.st.s.get(ctx, path)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !n.exists {
 			continue
@@ -177,28 +181,40 @@ func (r *runner) logDirs(ctx context.Context) error {
 	if len(ev.Paths) > 0 {
 		r.sink(ev)
 	}
-	return nil
+	return len(ev.Paths) > 0, nil
 }
 
 // topicList finds new and missing topics; with all, the others are read as well.
-func (r *runner) topicList(ctx context.Context, all bool) error {
+func (r *runner) topicList(ctx context.Context, all bool) (changed bool, err error) {
 	names, err := r.st.s.childrenW(ctx, pathTopics)
 	if err != nil {
-		return err
+		return false, err
 	}
 	there := make(map[string]bool, len(names))
 	for _, name := range names {
 		there[name] = true
-		if all || r.st.known.topics[name] == nil {
-			r.topics[name] = true
+		changed = changed || r.st.known.topics[name] == nil
+		if _, waits := r.topics[name]; !waits && (all || r.st.known.topics[name] == nil) {
+			r.topics[name] = all
 		}
 	}
 	for name := range r.st.known.topics {
 		if !there[name] {
-			r.topics[name] = true // the read finds it gone, or back again
+			changed = true
+			r.topics[name] = false // the read finds it gone, or back again
 		}
 	}
-	return nil
+	return changed, nil
+}
+
+// unreported is called when a change was found without an event: unless the event is
+// just on its way, its watch was lost over a reconnect, so it is set again, and what it
+// watches is read once more.
+func (r *runner) unreported(below bool, paths ...string) {
+	r.st.s.arms.lost(below, paths...)
+	for _, p := range paths {
+		r.st.event(zk.Event{Type: zk.EventNodeDataChanged, Path: p})
+	}
 }
 
 // someTopics reads one slice of the topics that wait.
@@ -211,6 +227,11 @@ func (r *runner) someTopics(ctx context.Context) error {
 	ev, err := r.st.readTopics(ctx, names)
 	if err != nil {
 		return err
+	}
+	for _, t := range ev.Topics {
+		if r.topics[t.Name] {
+			r.unreported(false, topicPath(t.Name))
+		}
 	}
 	for _, name := range names {
 		delete(r.topics, name)
@@ -235,14 +256,16 @@ func (r *runner) reconcile() {
 		r.slice = (len(r.round) + reconcileSteps - 1) / reconcileSteps
 		r.st.mu.Lock()
 		d := &r.st.dirty
-		d.role, d.brokers, d.topicList, d.work, d.batons, d.logDirs = true, true, true, true, true, true
+		d.role, d.brokers, d.topicList, d.work, d.batons, d.logDirs, d.unasked = true, true, true, true, true, true, true
 		r.st.mu.Unlock()
 		r.busy = true
 	}
 	r.ticks++
 	n := min(r.slice, len(r.round))
 	for _, name := range r.round[:n] {
-		r.topics[name] = true
+		if _, waits := r.topics[name]; !waits {
+			r.topics[name] = true
+		}
 	}
 	r.round = r.round[n:]
 }

@@ -151,7 +151,7 @@ func (s *Session) dial(network, address string, timeout time.Duration) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	return &tap{Conn: c, established: s.established}, nil
+	return &tap{Conn: c, established: s.established, handshake: s.cfg.SessionTimeout / 3}, nil
 }
 
 // established is called when a server has answered the connect request.

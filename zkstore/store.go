@@ -34,8 +34,10 @@ type Store struct {
 type dirt struct {
 	role, brokers, topicList, work, batons, logDirs bool
 	resync                                          bool // a reconnect: read everything
-	rereadBrokers                                   bool // asked for: deliver even if nothing is new
-	topics                                          map[string]bool
+	// unasked: no event asked for this; a change that is found was not reported.
+	unasked       bool
+	rereadBrokers bool // asked for: deliver even if nothing is new
+	topics        map[string]bool
 }
 
 // known is what was last delivered, to deliver differences only.
@@ -198,7 +200,7 @@ func (st *Store) ReadTopicUnclean(ctx context.Context, topic string) planner.Top
 // readTopic reads a topic's znode and has its changes reported.
 func (st *Store) readTopic(ctx context.Context, name string) (planner.TopicRead, node, error) {
 	t := planner.TopicRead{Name: name, FreshID: freshTopicID()}
-	n, err := st.s.getW(ctx, topicPath(name))
+	n, err := st.s.getExistingW(ctx, topicPath(name))
 	if classify(err) == classRefused {
 		t.Bad = err.Error()
 		return t, node{exists: true}, nil
@@ -224,7 +226,7 @@ func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[s
 	nodes := make([]node, len(names))
 	refused := make([]error, len(names))
 	err = parallel(ctx, len(names), st.s.cfg.reads(), func(ctx context.Context, i int) (err error) {
-		nodes[i], err = st.s.getW(ctx, childPath(pathBrokerIDs, names[i]))
+		nodes[i], err = st.s.getExistingW(ctx, childPath(pathBrokerIDs, names[i]))
 		if classify(err) == classRefused {
 			nodes[i].exists, refused[i], err = true, err, nil
 		}

@@ -2,6 +2,7 @@ package zkstore
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/go-zookeeper/zk"
@@ -87,30 +88,32 @@ func (a *arms) clear(k armKey) {
 	}
 }
 
-// lost forgets that a watch is set: a change was found that it did not report.
-func (a *arms) lost(path string, children bool) {
+// lost forgets that watches are set, those of the paths and, with below, of everything
+// under them: a change was found that they did not report.
+func (a *arms) lost(below bool, paths ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.clear(armKey{path, children})
+	for _, p := range paths {
+		a.clear(armKey{p, false})
+		a.clear(armKey{p, true})
+		for k := range a.m {
+			if below && strings.HasPrefix(k.path, p+"/") {
+				a.clear(k)
+			}
+		}
+	}
 }
 
 // getW reads a znode and sees to it that its creation, change or deletion is reported.
 func (s *Session) getW(ctx context.Context, path string) (node, error) {
 	k := armKey{path, false}
 	for {
+		n, err := s.getExistingW(ctx, path)
+		if err != nil || n.exists {
+			return n, err
+		}
 		if s.arms.begin(k) {
 			return s.get(ctx, path)
-		}
-		n, err := again(ctx, s, "get", path, func(c zkConn) (node, error) {
-			data, stat, _, err := c.GetW(s.abs(path))
-			if err != nil {
-				return node{}, err
-			}
-			return node{data, *stat, true}, nil
-		})
-		if classify(err) != classNoNode {
-			s.arms.end(k, err == nil)
-			return n, err
 		}
 		exists, err := s.existsW(ctx, path)
 		s.arms.end(k, err == nil)
@@ -118,6 +121,27 @@ func (s *Session) getW(ctx context.Context, path string) (node, error) {
 			return node{}, err
 		}
 	}
+}
+
+// getExistingW is getW for a znode whose creation is seen in its parent's children; a
+// watch for its creation would stay behind for each one deleted.
+func (s *Session) getExistingW(ctx context.Context, path string) (node, error) {
+	k := armKey{path, false}
+	if s.arms.begin(k) {
+		return s.get(ctx, path)
+	}
+	n, err := again(ctx, s, "get", path, func(c zkConn) (node, error) {
+		data, stat, _, err := c.GetW(s.abs(path))
+		if err != nil {
+			return node{}, err
+		}
+		return node{data, *stat, true}, nil
+	})
+	s.arms.end(k, err == nil)
+	if classify(err) == classNoNode {
+		return node{}, nil
+	}
+	return n, err
 }
 
 func (s *Session) existsW(ctx context.Context, path string) (bool, error) {
