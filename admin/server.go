@@ -41,6 +41,9 @@ func NewServer(node Node, opts Options) *Server {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
+	if opts.Level == (zap.AtomicLevel{}) {
+		opts.Level = zap.NewAtomicLevel()
+	}
 	return &Server{opts: opts, node: node, log: opts.Log, listeners: map[string]net.Listener{}}
 }
 

@@ -13,7 +13,8 @@ func Evaluate(f *Facts) Report {
 	e := &evaluation{Facts: f}
 	e.servers()
 	e.session()
-	if f.Session.Err == "" {
+	// What could not be read must not look as if nothing were wrong with it.
+	if f.Session.Err == "" && len(f.ReadErrs) == 0 {
 		e.holder()
 		e.role()
 		e.identity()
@@ -77,6 +78,12 @@ func (e *evaluation) session() {
 	} else {
 		e.add(OK, item, "", "opened on %s, timeout %v", s.Server, s.Timeout)
 	}
+	for _, err := range e.ReadErrs {
+		e.add(Fail, "reading ZooKeeper", "see ZooKeeper's ACLs and log", "%s", err)
+	}
+	if len(e.ReadErrs) > 0 {
+		return
+	}
 	switch {
 	case !s.HasChroot:
 		e.add(Fail, "chroot", "correct the path at the end of zookeeper.connect; brokers create theirs, Baton never does",
@@ -88,9 +95,6 @@ func (e *evaluation) session() {
 		e.add(Fail, "cluster id", "correct zookeeper.connect: no broker has ever started here", "/cluster/id does not exist")
 	} else {
 		e.add(OK, "cluster id", "", "%s", e.ClusterID)
-	}
-	for _, err := range e.ReadErrs {
-		e.add(Fail, "reading ZooKeeper", "see ZooKeeper's ACLs and log", "%s", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ func statusTable(w io.Writer, st admin.Status) {
 		line("Holder:", holderLine(st))
 		line("Controller epoch:", st.Epoch)
 		if st.Hold != nil {
-			line("Hold:", fmt.Sprintf("set by %s at %s: %s", st.Hold.Who, stamp(st.Hold.When), st.Hold.Why))
+			line("Hold:", fmt.Sprintf("set by %s at %s: %s", st.Hold.Who, stamp(st.Hold.When), cmp.Or(st.Hold.Why, "no reason given")))
 		}
 		if st.Migration != "" {
 			line("Migration:", st.Migration)
