@@ -39,7 +39,7 @@ func metadata(ctx context.Context, r *request, req *kmsg.MetadataRequest) (kmsg.
 	}
 	var missing []string
 	err := r.view(ctx, func(v planner.View) {
-		b := metadataBuilder{View: v, request: r, resp: resp, ops: req.IncludeTopicAuthorizedOperations}
+		b := metadataBuilder{ids: []int32{}, View: v, request: r, resp: resp, ops: req.IncludeTopicAuthorizedOperations}
 		b.nodes()
 		b.topics(req)
 		missing = b.missing
@@ -103,6 +103,14 @@ type metadataBuilder struct {
 	resp    *kmsg.MetadataResponse
 	ops     bool
 	missing []string
+	ids     []int32 // holds the copies of all id lists: the loop waits for this
+}
+
+// copyIDs returns a copy that is never nil and that the image does not share.
+func (b *metadataBuilder) copyIDs(ids []int32) []int32 {
+	at := len(b.ids)
+	b.ids = append(b.ids, ids...)
+	return slices.Clip(b.ids[at:])
 }
 
 func (b *metadataBuilder) nodes() {
@@ -159,6 +167,7 @@ func (b *metadataBuilder) add(t *cluster.Topic) {
 	name := t.Name
 	out := newMetadataTopic(&name, 0)
 	out.TopicID, out.IsInternal = t.ID, isInternal(name)
+	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, 0, len(t.Partitions))
 	if b.ops {
 		out.AuthorizedOperations = topicOperations
 	}
@@ -171,14 +180,14 @@ func (b *metadataBuilder) add(t *cluster.Topic) {
 func (b *metadataBuilder) partition(p *cluster.Partition) kmsg.MetadataResponseTopicPartition {
 	out := kmsg.NewMetadataResponseTopicPartition()
 	out.Partition, out.Leader = p.Number, -1
-	out.Replicas = append([]int32{}, p.Assignment.Replicas...)
+	out.Replicas = b.copyIDs(p.Assignment.Replicas)
 	out.ISR = []int32{}
 	out.OfflineReplicas = b.Image.OfflineReplicas(p)
 	if !p.Known || p.Broken != "" {
 		out.ErrorCode = kerr.LeaderNotAvailable.Code
 		return out
 	}
-	out.ISR = append(out.ISR, p.State.ISR...)
+	out.ISR = b.copyIDs(p.State.ISR)
 	out.LeaderEpoch = int32(p.State.LeaderEpoch)
 	leader := b.Image.Broker(p.State.Leader)
 	switch {

@@ -7,7 +7,8 @@ import (
 
 // ElectLeaders, v0-2: not built; refused for every partition named. A request for all
 // partitions (null) names none, so there the code is the answer's own, which v1+ has;
-// NOT_CONTROLLER is given there too, because that is where clients look for it.
+// it is POLICY_VIOLATION, as no message goes with it and Java's text for INVALID_REQUEST
+// blames the client. NOT_CONTROLLER is given there too, because clients look for it there.
 func electLeadersAPI() api {
 	active, standby := refuse(refuseElectLeaders)
 	return api{key: keyElectLeaders, max: 2, active: active, standby: standby}
@@ -16,8 +17,11 @@ func electLeadersAPI() api {
 func refuseElectLeaders(req *kmsg.ElectLeadersRequest, no refusal) kmsg.Response {
 	resp := respond[*kmsg.ElectLeadersResponse](req)
 	resp.Topics = []kmsg.ElectLeadersResponseTopic{}
-	if req.Topics == nil || no.code == kerr.NotController.Code {
+	switch {
+	case no.code == kerr.NotController.Code:
 		resp.ErrorCode = no.code
+	case req.Topics == nil:
+		resp.ErrorCode = kerr.PolicyViolation.Code
 	}
 	for _, t := range req.Topics {
 		out := kmsg.NewElectLeadersResponseTopic()

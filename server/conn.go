@@ -42,8 +42,10 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, name string) error
 		}
 		if !s.track(nc, true, s.clients.add(1)) {
 			s.clients.add(-1)
-			s.drop(nc, name, "connection limit", errors.New("too many connections"))
 			_ = nc.Close()
+			if ctx.Err() == nil {
+				s.drop(nc, name, "connection limit", errors.New("too many connections"))
+			}
 			continue
 		}
 		s.wg.Go(func() {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -20,8 +21,9 @@ const (
 	dialTime = 5 * time.Second
 	// A reader is tried on another broker soon, before the client gives up on us.
 	readerTime = 10 * time.Second
-	// JoinGroup may rightly take as long as a rebalance.
-	writerTime = 6 * time.Minute
+	// Longer than any client waits by default. What may rightly take longer goes to
+	// coordinators and leaders, and is refused at once by a broker picked at random.
+	writerTime = time.Minute
 	// maxTries bounds how many brokers are asked for one request.
 	maxTries = 4
 )
@@ -84,7 +86,7 @@ func (c *conn) connect(ctx context.Context, avoid map[int32]bool) error {
 		}
 		c.dropBackend()
 	}
-	all := c.brokers.Endpoints(c.listener)
+	all := slices.Clone(c.brokers.Endpoints(c.listener))
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	err := errors.New("no live broker has listener " + c.listener)
 	for _, e := range all {

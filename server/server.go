@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -126,6 +127,10 @@ func New(cfg Config, c Controller, b Brokers) *Server {
 }
 
 func (c *Config) setDefaults() {
+	c.Listeners = slices.Clone(c.Listeners)
+	for i := range c.Listeners {
+		c.Listeners[i].Name = strings.ToUpper(c.Listeners[i].Name) // as in znodes and messages
+	}
 	orInt := func(v *int, d int) {
 		if *v <= 0 {
 			*v = d
