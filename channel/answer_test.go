@@ -84,7 +84,7 @@ func TestTopLevelCodes(t *testing.T) {
 		for v := range int16(4) {
 			resp.SetVersion(v)
 			got, err := answer(&r, v, resp.AppendTo(nil))
-			if want := (planner.BrokerReplied{Broker: 1, Conn: 2, Seq: 3, Code: 77}); err != nil || !reflect.DeepEqual(got, want) {
+			if want := (planner.BrokerReplied{Broker: 1, Conn: 2, Seq: 3, Kind: kind, Code: 77}); err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("%v v%d: %+v %v", kind, v, got, err)
 			}
 		}

@@ -23,7 +23,7 @@ func TestRequestsGoOutAndAnswersComeBack(t *testing.T) {
 		for i, kind := range []planner.RequestKind{planner.LeaderAndISR, planner.UpdateMetadata, planner.StopReplica} {
 			seq := uint64(i + 1)
 			h.Send(request(kind, conn, seq))
-			want := planner.BrokerReplied{Broker: 1, Conn: conn, Seq: seq}
+			want := planner.BrokerReplied{Broker: 1, Conn: conn, Seq: seq, Kind: kind}
 			if kind != planner.UpdateMetadata {
 				want.Partitions = all
 			}
