@@ -73,12 +73,6 @@ func (q *queue) take(buf []entry) []entry {
 	return out
 }
 
-func (q *queue) size() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.entries)
-}
-
 // close refuses everything from now on and returns what still waits.
 func (q *queue) close() []entry {
 	q.mu.Lock()

@@ -65,7 +65,7 @@ func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok 
 	c := n.config()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	st = stance{id: int32(c.NodeID), instance: c.InstanceName, session: s.ID(), mode: Mode(c.Mode), force: n.force} //nolint:gosec // config checks the range
+	st = stance{id: n.id(), instance: c.InstanceName, session: s.ID(), mode: Mode(c.Mode), force: n.force}
 	if n.term != nil {
 		st.holding, st.version = true, n.term.Fence().Version
 	}
@@ -102,7 +102,7 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 
 func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
 	h := *v.Handover
-	h.From, h.Consent = int32(n.config().NodeID), v.Epoch //nolint:gosec // config checks the range
+	h.From, h.Consent = n.id(), v.Epoch
 	n.log.Info("consenting to a handover", zap.String("reason", why))
 	n.mu.Lock()
 	t := n.term
@@ -123,8 +123,8 @@ func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView
 		return
 	}
 	start := time.Now()
-	fence, err := s.Claim(ctx, zkstore.Claim{ID: int32(n.config().NodeID), Info: n.info(), Replace: v.Controller, //nolint:gosec // config checks the range
-		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == int32(n.config().NodeID)}) //nolint:gosec // as above
+	fence, err := s.Claim(ctx, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
+		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):
 		n.log.Info("somebody else was first", zap.String("tried because", why))
@@ -210,7 +210,7 @@ func (n *Node) stop(ctx context.Context, s *zkstore.Session) {
 		return
 	}
 	for _, m := range members {
-		if int(m.ID) == n.config().NodeID {
+		if m.ID == n.id() {
 			continue
 		}
 		try, done := context.WithTimeout(ctx, 3*time.Second)
@@ -245,7 +245,7 @@ func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error
 	if t == nil {
 		return errors.New("not the controller")
 	}
-	h := zkstore.Handover{From: int32(n.config().NodeID), To: to, When: time.Now(), Consent: epoch} //nolint:gosec // config checks the range
+	h := zkstore.Handover{From: n.id(), To: to, When: time.Now(), Consent: epoch}
 	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(st
 	if why := unsafe(v); why != "" {
 		return admin.Refused("not taking over: %s", why)
 	}
-	id := int32(n.config().NodeID) //nolint:gosec // config checks the range
+	id := n.id()
 	if v.Controller != nil && v.Controller.Baton != nil && v.Controller.BrokerID != id {
 		return admin.Refused("%s holds the role; use `controller handover`", holder(v))
 	}
@@ -107,7 +107,7 @@ func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(st
 	if err != nil {
 		return admin.Handback{}, err
 	}
-	id := int32(n.config().NodeID) //nolint:gosec // config checks the range
+	id := n.id()
 	if v.Controller != nil && v.Controller.Baton != nil && v.Controller.BrokerID != id {
 		return admin.Handback{}, admin.Refused("%s holds the role: ask that one", holder(v))
 	}
@@ -174,7 +174,7 @@ func (n *Node) Handover(ctx context.Context, to int32, req admin.Request, progre
 	if v.Controller == nil || v.Controller.Baton == nil {
 		return admin.Refused("%s; a handover goes from Baton to Baton, use `controller takeover`", holder(v))
 	}
-	id := int32(n.config().NodeID) //nolint:gosec // config checks the range
+	id := n.id()
 	holds := v.Controller.BrokerID
 	if to == admin.AnyMember {
 		to = anyOther(v, holds, id)

@@ -16,7 +16,7 @@ import (
 func (n *Node) serverConfig() server.Config {
 	c := n.config()
 	out := server.Config{
-		ID: int32(c.NodeID), ClusterID: n.dir.ClusterID, //nolint:gosec // config checks the range
+		ID: n.id(), ClusterID: n.dir.ClusterID,
 		AutoCreate:   func() bool { return n.config().AutoCreateTopics },
 		Offsets:      internalTopic(c.OffsetsTopic, 0),
 		Transactions: internalTopic(c.TransactionTopic, c.TransactionMinISR),
@@ -37,7 +37,7 @@ func (n *Node) serverConfig() server.Config {
 }
 
 func internalTopic(t config.InternalTopic, minISR int) server.InternalTopic {
-	return server.InternalTopic{Partitions: int32(t.Partitions), Factor: int16(t.ReplicationFactor), SegmentBytes: int32(t.SegmentBytes), MinISR: int32(minISR)} //nolint:gosec // config checks the ranges
+	return server.InternalTopic{Partitions: int32(t.Partitions), Factor: int16(t.ReplicationFactor), SegmentBytes: int32(t.SegmentBytes), MinISR: int32(minISR)}
 }
 
 // endpointMetrics adapts the metrics to what the endpoint tells.

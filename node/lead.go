@@ -28,9 +28,9 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 	c := n.config()
 	start := time.Now()
 	check := newCrossCheck(c)
-	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: int32(c.NodeID)}) //nolint:gosec // config checks the range
+	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: n.id()})
 	channels := channel.NewManager(channel.Config{
-		ControllerID: int32(c.NodeID), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener, //nolint:gosec // as above
+		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
 		Versions:       channel.Versions{LeaderAndISR: c.InterBrokerProtocol.LeaderAndIsr(), UpdateMetadata: c.InterBrokerProtocol.UpdateMetadata(), StopReplica: c.InterBrokerProtocol.StopReplica()},
 		RequestTimeout: c.RequestTimeout, ConnectTimeout: min(c.ControllerSocketTimeout, 10*time.Second),
 		// A process that was stopped past its session wakes up with its lease run out, before
@@ -68,7 +68,7 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 
 // prepare completes what was loaded with what only the process knows.
 func (n *Node) prepare(loaded *planner.Claimed) {
-	loaded.ID = int32(n.config().NodeID) //nolint:gosec // config checks the range
+	loaded.ID = n.id()
 	loaded.Settings = settings(n.config())
 	loaded.Self = n.self()
 	n.warnListeners(loaded.Brokers)
@@ -77,11 +77,11 @@ func (n *Node) prepare(loaded *planner.Claimed) {
 func settings(c *config.Config) planner.Settings {
 	return planner.Settings{
 		UncleanElection: c.UncleanLeaderElection,
-		Partitions:      int32(c.NumPartitions),            //nolint:gosec // config checks the range
-		Factor:          int16(c.DefaultReplicationFactor), //nolint:gosec // config checks the range
+		Partitions:      int32(c.NumPartitions),
+		Factor:          int16(c.DefaultReplicationFactor),
 		TopicIDs:        c.InterBrokerProtocol.TopicIDs(),
 		LeaderRecovery:  c.InterBrokerProtocol.LeaderRecovery(),
-		MinISR:          int32(c.MinInsyncReplicas), //nolint:gosec // config checks the range
+		MinISR:          int32(c.MinInsyncReplicas),
 		MaxPerRequest:   maxPerRequest,
 		RetryAfter:      500,
 		ToldWait:        3_000,
@@ -97,9 +97,9 @@ func (n *Node) self() cluster.Broker {
 			bound[l.Name] = a.Port
 		}
 	}
-	b := cluster.Broker{ID: int32(c.NodeID)} //nolint:gosec // config checks the range
+	b := cluster.Broker{ID: n.id()}
 	for _, l := range c.Publishable(bound) {
-		b.Endpoints = append(b.Endpoints, cluster.Endpoint{Listener: l.Name, Protocol: cluster.Plaintext, Host: l.Host, Port: int32(l.Port)}) //nolint:gosec // a port
+		b.Endpoints = append(b.Endpoints, cluster.Endpoint{Listener: l.Name, Protocol: cluster.Plaintext, Host: l.Host, Port: int32(l.Port)})
 	}
 	return b
 }

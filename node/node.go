@@ -102,6 +102,9 @@ func (n *Node) Run(ctx context.Context) error {
 
 func (n *Node) config() *config.Config { return n.cfg.Load() }
 
+// id is Baton's own id, as it stands among brokers' ids.
+func (n *Node) id() int32 { return int32(n.config().NodeID) }
+
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -127,7 +130,7 @@ func (n *Node) runSession(ctx context.Context) error {
 		return fmt.Errorf("preparing ZooKeeper: %w", err)
 	}
 	host, _ := os.Hostname()
-	me := zkstore.Member{ID: int32(c.NodeID), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid()} //nolint:gosec // config checks the range
+	me := zkstore.Member{ID: n.id(), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid()}
 	if err := s.Register(ctx, me); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 	ready, why := n.Ready()
 	c := n.config()
 	out := admin.Status{
-		Instance: admin.Instance{ID: int32(c.NodeID), Name: c.InstanceName, Version: version.Get().Version, Mode: string(c.Mode), //nolint:gosec // config checks the range
+		Instance: admin.Instance{ID: n.id(), Name: c.InstanceName, Version: version.Get().Version, Mode: string(c.Mode),
 			Role: admin.RoleStandby, Ready: ready, Why: why, StartedAt: n.started},
 		Brokers: []admin.Broker{}, Members: []admin.Member{}, BadZnodes: []admin.BadZnode{}, InProgress: []string{}, Alarms: []admin.Alarm{},
 	}

@@ -16,8 +16,8 @@ type Place struct {
 
 // Assign errors; the texts are those that Kafka's tools show.
 var (
-	ErrPartitions = errors.New("Number of partitions must be larger than 0.")          //nolint:staticcheck // Kafka's wording
-	ErrFactor     = errors.New("Replication factor must be larger than 0.")            //nolint:staticcheck // Kafka's wording
+	ErrPartitions = errors.New("Number of partitions must be larger than 0.")          //nolint:revive,staticcheck // Kafka's wording
+	ErrFactor     = errors.New("Replication factor must be larger than 0.")            //nolint:revive,staticcheck // Kafka's wording
 	ErrTooFew     = errors.New("replication factor larger than the available brokers") // wrapped with both numbers
 )
 
@@ -33,11 +33,11 @@ func Assign(brokers []Place, n int32, factor int16, seed uint64) ([][]int32, err
 	case factor <= 0:
 		return nil, ErrFactor
 	case int(factor) > len(brokers):
-		return nil, fmt.Errorf("Replication factor: %d larger than available brokers: %d.%w", factor, len(brokers), quiet{ErrTooFew}) //nolint:staticcheck // Kafka's wording
+		return nil, fmt.Errorf("Replication factor: %d larger than available brokers: %d.%w", factor, len(brokers), quiet{ErrTooFew}) //nolint:revive,staticcheck // Kafka's wording
 	}
 	list, racks := arrange(brokers)
 	m := len(list)
-	start, shift := int(seed%uint64(m)), int(seed/uint64(m)%uint64(m)) //nolint:gosec // bounded by m
+	start, shift := int(seed%uint64(m)), int(seed/uint64(m)%uint64(m))
 	out := make([][]int32, n)
 	for p := range int(n) {
 		if p > 0 && p%m == 0 {

@@ -36,7 +36,7 @@ func (m *Machine) createTopics(token uint64, c CreateTopics) {
 			r.Err, r.Message = err.code, err.text
 			continue
 		}
-		r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas)) //nolint:gosec // checked sizes
+		r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas))
 		if c.ValidateOnly {
 			continue
 		}
@@ -118,7 +118,7 @@ func (m *Machine) assignment(t NewTopic) ([]PartitionRead, *refusal) {
 	}
 	parts := make([]PartitionRead, len(lists))
 	for i, l := range lists {
-		parts[i] = PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: l}} //nolint:gosec // < n
+		parts[i] = PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: l}}
 	}
 	return parts, nil
 }

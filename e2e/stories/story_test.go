@@ -3,7 +3,6 @@ package stories
 import (
 	"context"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,5 +138,3 @@ func contains(t *testing.T, text, part string) {
 		t.Errorf("expected %q in:\n%s", part, text)
 	}
 }
-
-func id(n int) string { return strconv.Itoa(n) }

@@ -99,7 +99,7 @@ func (s *sim) clientCall() {
 		return
 	}
 	name := pick(&s.r, []string{"new-a", "new-b", "new-c"})
-	t := planner.NewTopic{Name: name, Partitions: int32(1 + s.r.n(2)), Factor: int16(1 + s.r.n(3)), ID: s.freshID(), Seed: s.r.next()} //nolint:gosec // small
+	t := planner.NewTopic{Name: name, Partitions: int32(1 + s.r.n(2)), Factor: int16(1 + s.r.n(3)), ID: s.freshID(), Seed: s.r.next()}
 	body := planner.CreateTopics{Topics: []planner.NewTopic{t}, Timeout: s.r.between(0, 3000), ValidateOnly: s.r.chance(10)}
 	s.callBaton(b, body, func(r planner.ReplyBody) {
 		if a, ok := r.(planner.CreateTopicsReply); ok && a.Topics[0].Err == nil {

@@ -169,7 +169,7 @@ func (s *sim) checkWell() {
 			s.failf("topic %s has no id", name)
 		}
 		for i, l := range t.parts {
-			if why := s.checkPartition(partition.ID{Topic: name, Number: int32(i)}, l); why != "" { //nolint:gosec // few
+			if why := s.checkPartition(partition.ID{Topic: name, Number: int32(i)}, l); why != "" {
 				s.failf("%s-%d %v: %s", name, i, l, why)
 			}
 		}

@@ -272,7 +272,7 @@ func (s *sim) initialiseByRival(name string, t *topicNode) {
 		}
 		st.ControllerEpoch = epoch.Controller(max(0, s.zk.epoch-1))
 		if st.Leader != -1 {
-			s.zk.put(partition.ID{Topic: name, Number: int32(i)}, st) //nolint:gosec // few
+			s.zk.put(partition.ID{Topic: name, Number: int32(i)}, st)
 		}
 	}
 }

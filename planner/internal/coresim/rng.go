@@ -14,7 +14,7 @@ func (r *rng) next() uint64 {
 }
 
 // n returns 0 … n-1.
-func (r *rng) n(n int) int { return int(r.next() % uint64(n)) } //nolint:gosec // n is small and positive
+func (r *rng) n(n int) int { return int(r.next() % uint64(n)) }
 
 // between returns lo … hi.
 func (r *rng) between(lo, hi int) planner.Millis { return planner.Millis(lo + r.n(hi-lo+1)) }

@@ -14,7 +14,7 @@ const firstBaton = 2_000_001
 // start sets the stage: everything runs, some topics exist, none has a state yet.
 func (s *sim) start() {
 	for i := range s.p.brokers {
-		b := &broker{s: s, id: int32(i + 1), port: int32(9001 + i), logs: map[partition.ID]*plog{}, version: int16(s.r.n(4))} //nolint:gosec // few
+		b := &broker{s: s, id: int32(i + 1), port: int32(9001 + i), logs: map[partition.ID]*plog{}, version: int16(s.r.n(4))}
 		if !s.p.settings.TopicIDs {
 			b.version %= 2
 		}
@@ -36,14 +36,14 @@ func (s *sim) start() {
 		s.zk.topics[name] = t
 		for n, l := range t.parts { // a broker's controller has run the cluster until now
 			st := partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: l[0], ISR: l}}
-			s.zk.put(partition.ID{Topic: name, Number: int32(n)}, st) //nolint:gosec // few
+			s.zk.put(partition.ID{Topic: name, Number: int32(n)}, st)
 		}
 		if s.r.chance(20) {
 			s.zk.unclean[name] = s.r.chance(50)
 		}
 	}
 	for i := range s.p.batons {
-		b := &baton{s: s, id: firstBaton + int32(i), active: i == 0 || s.r.chance(40)} //nolint:gosec // few
+		b := &baton{s: s, id: firstBaton + int32(i), active: i == 0 || s.r.chance(40)}
 		s.batons = append(s.batons, b)
 		s.after(s.r.between(0, 1500), b.boot)
 	}
@@ -54,7 +54,7 @@ func (s *sim) start() {
 func (s *sim) batonIDs() []int32 {
 	var out []int32
 	for i := range s.p.batons {
-		out = append(out, firstBaton+int32(i)) //nolint:gosec // few
+		out = append(out, firstBaton+int32(i))
 	}
 	return out
 }

@@ -279,7 +279,7 @@ func (z *zookeeper) topicRead(name string) (planner.TopicRead, []planner.StateRe
 	t := planner.TopicRead{Name: name, Version: n.version, ID: n.id, FreshID: z.s.freshID()}
 	var states []planner.StateRead
 	for i, l := range n.parts {
-		num := int32(i) //nolint:gosec // few
+		num := int32(i)
 		t.Partitions = append(t.Partitions, planner.PartitionRead{Number: num, Assignment: partition.Assignment{Replicas: slices.Clone(l)}})
 		if sr := z.read(partition.ID{Topic: name, Number: num}); sr.Exists {
 			states = append(states, sr)
