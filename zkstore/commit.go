@@ -18,6 +18,9 @@ const (
 	// splitAfter unknown outcomes in a row a batch is halved, in case its size is what
 	// makes the server drop the connection.
 	splitAfter = 3
+	// giveUpAfter unknown outcomes in a row a single write fails: a server that is set to a
+	// smaller jute.maxbuffer drops the connection each time.
+	giveUpAfter = 10
 	// parentRounds bounds how often the parents of new state znodes are looked for.
 	parentRounds = 5
 )
@@ -192,5 +195,6 @@ func (c *commit) attempt(ctx context.Context, what string, ops []any) (attempt, 
 
 var (
 	errTooLarge = errors.New("too large for a znode")
+	errUnstable = errors.New("the connection was lost at each attempt")
 	errNoTopic  = errors.New("the topic's znode does not exist")
 )

@@ -31,6 +31,10 @@ func (c *commit) createStates(ctx context.Context, items []*stateItem) error {
 			items, unclear = items[half:], 0
 			continue
 		}
+		if unclear > giveUpAfter {
+			c.failItems(items, errUnstable)
+			return nil
+		}
 		ops, what := c.creations(items, missing)
 		a, err := c.attempt(ctx, fmt.Sprintf("creating %d states", len(items)), ops)
 		switch {

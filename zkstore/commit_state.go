@@ -62,6 +62,10 @@ func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
 			items, unclear = items[half:], 0
 			continue
 		}
+		if unclear > giveUpAfter {
+			c.failItems(items, errUnstable)
+			return nil
+		}
 		ops := make([]any, len(items))
 		for i, it := range items {
 			ops[i] = c.s.opSet(statePath(it.id), it.data, int32(it.state.PartitionEpoch))

@@ -16,7 +16,11 @@ func (c *commit) setTopic(ctx context.Context, seq uint64, w planner.SetTopic) e
 		c.failed(seq, fmt.Errorf("%s: %w: %d bytes", path, errTooLarge, len(data)))
 		return nil
 	}
-	for {
+	for tries := 0; ; tries++ {
+		if tries > giveUpAfter {
+			c.failed(seq, fmt.Errorf("%s: %w", path, errUnstable))
+			return nil
+		}
 		a, err := c.attempt(ctx, "rewriting "+path, []any{c.s.opSet(path, data, w.Version)})
 		switch {
 		case err != nil:
@@ -63,7 +67,11 @@ func (c *commit) createTopic(ctx context.Context, seq uint64, w planner.CreateTo
 		return nil
 	}
 	create, tried := true, false
-	for {
+	for tries := 0; ; tries++ {
+		if tries > giveUpAfter {
+			c.failed(seq, fmt.Errorf("%s: %w", path, errUnstable))
+			return nil
+		}
 		first := any(c.s.opCreate(configPath, config, 0))
 		if !create {
 			first = c.s.opSet(configPath, config, -1)

@@ -2,6 +2,7 @@ package zkstore
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -52,6 +53,10 @@ func classify(err error) class {
 		errors.Is(err, zk.ErrNotEmpty), errors.Is(err, zk.ErrNoChildrenForEphemerals),
 		errors.Is(err, zk.ErrBadArguments), errors.Is(err, zk.ErrInvalidPath), errors.Is(err, zk.ErrShortBuffer),
 		errors.Is(err, zk.ErrInvalidFlags), errors.Is(err, zk.ErrAPIError):
+		return classRefused
+	case strings.Contains(err.Error(), "unknown error: -"):
+		// A code of the server that the library has no name for (MARSHALLINGERROR,
+		// UNIMPLEMENTED, THROTTLEDOP): an answer, so not an unknown outcome.
 		return classRefused
 	}
 	// ErrConnectionClosed, ErrClosing, and raw network errors of a failed write.

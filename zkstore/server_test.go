@@ -128,7 +128,7 @@ func startServer() error {
 }
 
 // testServer returns the server's address and a fresh chroot.
-func testServer(t *testing.T) (addr, chroot string) {
+func testServer(t testing.TB) (addr, chroot string) {
 	t.Helper()
 	if _, err := exec.LookPath("java"); err != nil {
 		if os.Getenv("CI") == "true" {

@@ -175,10 +175,12 @@ func (s *Session) onEvent(ev zk.Event) {
 		switch ev.State {
 		case zk.StateHasSession:
 			s.setConnected(true)
+			s.log.Info("connected to ZooKeeper", zap.String("server", ev.Server), zap.Int64("session", s.ID()), zap.Duration("timeout", s.Timeout()))
 			s.cfg.Metrics.SyncConnected()
 		case zk.StateDisconnected:
 			if s.setConnected(false) {
 				s.cfg.Metrics.Disconnected()
+				s.log.Warn("disconnected from ZooKeeper", zap.String("server", ev.Server), zap.Int64("session", s.ID()))
 			}
 			return
 		case zk.StateExpired:

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"baton/epoch"
 	"baton/partition"
 	"baton/planner"
+
+	"github.com/go-zookeeper/zk"
 )
 
 const brokerJSON = `{"version":5,"listener_security_protocol_map":{"PLAINTEXT":"PLAINTEXT"},"endpoints":["PLAINTEXT://h:9092"],"features":{}}`
@@ -250,4 +254,121 @@ func TestNothingIsLostOverAReconnect(t *testing.T) {
 	// And the watches are set as before.
 	putTopic(t, b, "t50", 9)
 	until(t, f, "a change after it", func(e planner.TopicsChanged) bool { return len(e.Topics) == 1 && len(e.Topics[0].Partitions) == 9 })
+}
+
+func TestNoAuth(t *testing.T) {
+	a, b := pair(t)
+	putTopic(t, b, "t", 3)
+	for i := range 3 {
+		putState(t, b, pid(i))
+	}
+	acl := []zk.ACL{{Perms: zk.PermAdmin, Scheme: "world", ID: "anyone"}}
+	if _, err := b.conn.(*zk.Conn).SetACL(b.abs(statePath(pid(1))), acl, -1); err != nil {
+		t.Fatal(err)
+	}
+	f := follow(t, a, claim(t, a, 2000001))
+	if len(f.loaded.States) != 3 || f.loaded.States[1].Bad == "" || !f.loaded.States[1].Exists {
+		t.Errorf("%+v", f.loaded.States)
+	}
+	_, writes := sets(3)
+	got, err := commitAll(t, f.Store, writes...)
+	if err != nil || got[0].Outcome != planner.Applied || got[2].Outcome != planner.Applied ||
+		got[1].Outcome != planner.Failed || !strings.Contains(got[1].Reason, statePath(pid(1))) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestLargeTopic(t *testing.T) {
+	a, b := pair(t)
+	const n = 50000
+	putTopic(t, b, "big", n)
+	data, err := b.get(t.Context(), topicPath("big"))
+	if err != nil || len(data.data) < 500_000 {
+		t.Fatal(len(data.data), err)
+	}
+	st := a.Store(claim(t, a, 2000001))
+	r, _, err := st.readTopic(t.Context(), "big")
+	if err != nil || r.Bad != "" || len(r.Partitions) != n {
+		t.Fatal(len(r.Partitions), r.Bad, err)
+	}
+	got, err := commitAll(t, st, planner.SetTopic{Name: "big", Version: r.Version, ID: r.ID, Partitions: r.Partitions})
+	if err != nil || got[0].Outcome != planner.Applied {
+		t.Errorf("%+v, %v", got, err)
+	}
+	more := append(r.Partitions, r.Partitions...)
+	for i := range more {
+		more[i].Number = int32(i + 100000)
+	}
+	got, err = commitAll(t, st, planner.SetTopic{Name: "big", Version: r.Version + 1, ID: r.ID, Partitions: more})
+	if err != nil || got[0].Outcome != planner.Failed {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want class
+	}{
+		{nil, classOK}, {zk.ErrNoNode, classNoNode}, {zk.ErrNodeExists, classNodeExists}, {zk.ErrBadVersion, classBadVersion},
+		{zk.ErrNoServer, classNotSent}, {zk.ErrSessionMoved, classNotSent},
+		{zk.ErrConnectionClosed, classUnknown}, {zk.ErrClosing, classUnknown}, {net.ErrClosed, classUnknown},
+		{zk.ErrSessionExpired, classEnded}, {ErrSession, classEnded},
+		{zk.ErrNoAuth, classRefused}, {zk.ErrShortBuffer, classRefused}, {errors.New("unknown error: -6"), classRefused},
+	} {
+		if got := classify(c.err); got != c.want {
+			t.Errorf("%v: class %d, want %d", c.err, got, c.want)
+		}
+		if c.err != nil && classify(fmt.Errorf("get /x: %w", c.err)) != c.want {
+			t.Errorf("%v: another class when wrapped", c.err)
+		}
+	}
+}
+
+// BenchmarkLoad reads 1,000 topics of 20 partitions each.
+func BenchmarkLoad(b *testing.B) {
+	addr, chroot := testServer(b)
+	s, err := Connect(b.Context(), Config{Servers: []string{addr}, Chroot: chroot, SessionTimeout: 10 * time.Second})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.EnsurePaths(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	fence, err := s.Claim(b.Context(), Claim{ID: 2000001, EpochVersion: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var topics, states []planner.Write
+	for i := range 1000 {
+		name := fmt.Sprintf("t%d", i)
+		w := planner.CreateTopic{Name: name, ID: freshTopicID()}
+		for p := range 20 {
+			w.Partitions = append(w.Partitions, planner.PartitionRead{Number: int32(p), Assignment: partition.Assignment{Replicas: []int32{1, 2, 3}}})
+			states = append(states, planner.Write{Body: planner.CreateState{ID: partition.ID{Topic: name, Number: int32(p)}, State: stateOf(1, 0, 1, 2, 3)}})
+		}
+		topics = append(topics, planner.Write{Body: w})
+	}
+	for _, ws := range [][]planner.Write{topics, states} {
+		if err := s.Store(fence).Commit(b.Context(), ws, func([]planner.Result) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		c, err := s.Store(fence).Load(b.Context())
+		if err != nil || len(c.States) != 20000 {
+			b.Fatal(len(c.States), err)
+		}
+	}
+	b.ReportMetric(20000*float64(b.N)/b.Elapsed().Seconds(), "states/s")
+	var sets []planner.Write
+	for _, w := range states {
+		sets = append(sets, planner.Write{Body: planner.SetState(w.Body.(planner.CreateState))})
+	}
+	begun := time.Now()
+	if err := s.Store(fence).Commit(b.Context(), sets, func([]planner.Result) {}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(20000/time.Since(begun).Seconds(), "sets/s")
 }
