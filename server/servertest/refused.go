@@ -40,6 +40,10 @@ func (b builder) item(req kmsg.Request, i int) {
 			t = kmsg.DeleteTopicsRequestTopic{TopicID: TopicID(i)}
 		}
 		r.TopicNames, r.Topics = append(r.TopicNames, name), append(r.Topics, t)
+	case *kmsg.AlterConfigsRequest: // beside Baton itself, which makes the request ours to answer
+		r.Resources = append(r.Resources, kmsg.AlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: name})
+	case *kmsg.IncrementalAlterConfigsRequest:
+		r.Resources = append(r.Resources, kmsg.IncrementalAlterConfigsRequestResource{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: name})
 	case *kmsg.CreatePartitionsRequest:
 		r.Topics = append(r.Topics, kmsg.CreatePartitionsRequestTopic{Topic: name, Count: 9})
 	case *kmsg.ElectLeadersRequest:
