@@ -31,7 +31,7 @@ func begin(t *testing.T, o kafka.Options, topics ...string) *story {
 		t.Skip("needs real Kafka")
 	}
 	kafka.RequireJava(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rounds(1))*8*time.Minute)
 	t.Cleanup(cancel)
 	s := &story{T: t, ctx: ctx, cluster: kafka.Start(t, o), topics: topics}
 	var targets []load.Target
@@ -114,6 +114,7 @@ func (s *story) finish() *history.History {
 	s.must(err)
 	s.must(h.CheckEpochs())
 	s.must(h.CheckISR())
+	s.must(h.CheckWriters())
 	return h
 }
 
