@@ -240,13 +240,13 @@ func (n *Node) setBusy(on bool) {
 // handOver gives our consent and waits until the other Baton holds. It leads until then.
 func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error {
 	n.mu.Lock()
-	t, epoch := n.term, n.view.Epoch
+	t := n.term
 	n.mu.Unlock()
 	if t == nil {
 		return errors.New("not the controller")
 	}
-	h := zkstore.Handover{From: n.id(), To: to, When: time.Now(), Consent: epoch}
-	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
+	h := zkstore.Handover{From: n.id(), To: to, When: time.Now(), Consent: int32(t.Fence().Epoch)}
+	if err := s.OfferHandover(ctx, t.Fence(), h); err != nil {
 		return err
 	}
 	err := n.await(ctx, func(v zkstore.RoleView) bool {

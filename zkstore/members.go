@@ -99,6 +99,32 @@ func (s *Session) PutHandoverConsent(ctx context.Context, fence epoch.Fence, h H
 	}
 }
 
+// OfferHandover gives consent that nobody has asked for, under the holder's fence; it
+// replaces a request that is there.
+func (s *Session) OfferHandover(ctx context.Context, fence epoch.Fence, h Handover) error {
+	data := mustJSON(h)
+	for {
+		n, err := s.get(ctx, pathHandover)
+		var op any = s.opCreate(pathHandover, data, 0)
+		switch {
+		case err != nil:
+			return fmt.Errorf("offering a handover: %w", err)
+		case n.exists && string(n.data) == string(data):
+			return nil // only the reply was lost
+		case n.exists:
+			op = s.opSet(pathHandover, data, n.stat.Version)
+		}
+		err = s.fenced(ctx, "offering a handover", fence, op)
+		switch c := classify(err); {
+		case errors.Is(err, epoch.ErrFenced):
+			return err
+		case errors.Is(err, errUnclear), c == classNoNode, c == classBadVersion, c == classNodeExists:
+			continue // somebody moved, or the outcome is unknown: look again
+		}
+		return err
+	}
+}
+
 // put writes a znode of Baton's own whatever is there.
 func (s *Session) put(ctx context.Context, path string, data []byte) error {
 	for {

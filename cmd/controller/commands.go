@@ -143,7 +143,8 @@ func (a *app) handoverCommand() *cobra.Command {
 func planHandover(st admin.Status, to int32) (string, error) {
 	var names []string
 	for _, m := range st.Members {
-		if m.ID != st.Instance.ID && (to == admin.AnyMember || m.ID == to) {
+		holds := st.Holder != nil && st.Holder.ID == m.ID // a standby may also be asked, for itself
+		if !holds && (to == admin.AnyMember || m.ID == to) {
 			names = append(names, fmt.Sprintf("Baton %d (%s)", m.ID, m.Name))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // CheckEpochs reports every place where an epoch went back: /controller_epoch must grow with each change, and a
@@ -31,6 +32,32 @@ func (h *History) CheckEpochs() error {
 				errs = append(errs, fmt.Errorf("%s has two leaders in one epoch: %s, then %s", p, was, s))
 			}
 			was = s
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CheckWriters reports every partition state that was written by somebody who was not the controller at that moment:
+// by another session than the one that owned /controller, or with another epoch than the one in force.
+func (h *History) CheckWriters() error {
+	var errs []error
+	var holder int64
+	epoch := -1
+	for _, c := range h.Changes {
+		switch {
+		case c.Path == "/controller" && c.Op == Delete:
+			holder = 0
+		case c.Path == "/controller":
+			holder = c.Session
+		case c.Path == "/controller_epoch":
+			epoch, _ = strconv.Atoi(string(c.Data))
+		}
+		p, ok := statePath(c.Path)
+		if !ok || c.Op == Delete {
+			continue
+		}
+		if s := stateOf(c); c.Session != holder || s.Err == nil && s.ControllerEpoch != epoch {
+			errs = append(errs, fmt.Errorf("%s: written by session %#x, while %#x held the role at epoch %d: %s", p, c.Session, holder, epoch, s))
 		}
 	}
 	return errors.Join(errs...)

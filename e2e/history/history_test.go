@@ -190,6 +190,23 @@ func TestChecksNotice(t *testing.T) {
 			t.Errorf("controller epoch %s: not noticed", name)
 		}
 	}
+	claimed := func(session int64) *log {
+		return newLog().add(1, session, typeCreate2, create("/controller", `{"brokerid":1}`, 1)).
+			add(2, session, typeSetData, set("/controller_epoch", "3", 1))
+	}
+	if err := read(t, "", state(claimed(1), 3, ok).dir(t)).CheckWriters(); err != nil {
+		t.Error(err)
+	}
+	for name, l := range map[string]*log{
+		"a write under an old epoch":    claimed(1).add(3, 1, typeSetData, set("/controller_epoch", "4", 2)),
+		"a write by somebody else":      claimed(2),
+		"a write after the role's end":  claimed(1).add(3, 1, typeDelete, str(nil, "/controller")),
+		"a write after the session end": claimed(1).add(3, 1, typeCloseSession, nil),
+	} {
+		if read(t, "", state(l, 4, ok).dir(t)).CheckWriters() == nil {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
 	h := read(t, "", state(newLog(), 1, `{"leader":-1,"leader_epoch":5,"isr":[1],"controller_epoch":3}`).dir(t))
 	if len(h.Leaderless("a")) != 1 || len(h.Leaderless("b")) != 0 {
 		t.Errorf("leaderless %v", h.Leaderless())

@@ -16,6 +16,7 @@ import (
 type TCPProxy struct {
 	listener net.Listener
 	target   string
+	idAt     int // where a request frame has the number that its answer repeats
 
 	mu      sync.Mutex
 	gate    chan struct{} // closed while frames may pass
@@ -23,6 +24,7 @@ type TCPProxy struct {
 	conns   map[*proxyConn]bool
 	armed   []*Held // not yet caught
 	holds   []*Held // every one there has been
+	seen    []ControlFrame
 	closed  bool
 	running sync.WaitGroup
 }
@@ -39,7 +41,13 @@ type proxyConn struct {
 }
 
 // NewTCPProxy listens on a free loopback port that is kept until env ends.
-func NewTCPProxy(env Env, target string) (*TCPProxy, error) {
+func NewTCPProxy(env Env, target string) (*TCPProxy, error) { return newProxy(env, target, 8) }
+
+// NewZooKeeperProxy is a TCPProxy before a ZooKeeper server: its frames have a length too, but then the request's
+// number and type, and Held.Response begins with the answer's zxid.
+func NewZooKeeperProxy(env Env, target string) (*TCPProxy, error) { return newProxy(env, target, 4) }
+
+func newProxy(env Env, target string, idAt int) (*TCPProxy, error) {
 	ports, err := ReservePorts(env, 1)
 	if err != nil {
 		return nil, err
@@ -48,7 +56,7 @@ func NewTCPProxy(env Env, target string) (*TCPProxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &TCPProxy{listener: l, target: target, conns: map[*proxyConn]bool{}, gate: make(chan struct{})}
+	p := &TCPProxy{listener: l, target: target, idAt: idAt, conns: map[*proxyConn]bool{}, gate: make(chan struct{})}
 	close(p.gate)
 	p.running.Go(p.accept)
 	env.Cleanup(p.Close)
@@ -179,13 +187,14 @@ func (c *proxyConn) requests() {
 			c.clientGone()
 			return
 		}
+		c.p.note(frame)
 		if h := c.p.catch(frame); h != nil {
 			if !h.hold(frame) {
 				c.close()
 				return
 			}
 			c.mu.Lock()
-			c.awaited[correlationOf(frame)] = h
+			c.awaited[int32(binary.BigEndian.Uint32(frame[c.p.idAt:]))] = h
 			c.mu.Unlock()
 		}
 		<-c.p.passage()
@@ -270,5 +279,3 @@ func readFrame(r io.Reader) ([]byte, error) {
 	_, err := io.ReadFull(r, frame[4:])
 	return frame, err
 }
-
-func correlationOf(frame []byte) int32 { return int32(binary.BigEndian.Uint32(frame[8:])) }

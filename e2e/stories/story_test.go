@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func begin(t *testing.T, o kafka.Options, topics ...string) *story {
 		t.Skip("needs real Kafka")
 	}
 	kafka.RequireJava(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rounds(1))*8*time.Minute)
 	t.Cleanup(cancel)
 	s := &story{T: t, ctx: ctx, cluster: kafka.Start(t, o), topics: topics}
 	var targets []load.Target
@@ -113,6 +114,7 @@ func (s *story) finish() *history.History {
 	s.must(err)
 	s.must(h.CheckEpochs())
 	s.must(h.CheckISR())
+	s.must(h.CheckWriters())
 	return h
 }
 
@@ -138,3 +140,6 @@ func contains(t *testing.T, text, part string) {
 		t.Errorf("expected %q in:\n%s", part, text)
 	}
 }
+
+// id is a broker's or a Baton's id as text.
+func id(n int) string { return strconv.Itoa(n) }
