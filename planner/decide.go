@@ -160,7 +160,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 	delete(m.inflight, c.id)
 	p := m.im.Partition(c.id)
 	if p == nil {
-		m.refuseWaiting(c)
+		m.refuseWaiting(c.id, c)
 		return
 	}
 	switch r.Outcome {

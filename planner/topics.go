@@ -48,10 +48,8 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.retry, id)
 		delete(m.bump, id)
 		delete(m.conflicts, id)
-		if c := m.inflight[id]; c != nil {
-			delete(m.inflight, id)
-			m.refuseWaiting(c)
-		}
+		m.refuseWaiting(id, m.inflight[id])
+		delete(m.inflight, id)
 	}
 	m.im.RemoveTopic(name)
 	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
