@@ -109,7 +109,8 @@ func (m *Machine) intakePartition(topic string, pr PartitionRead, old *cluster.T
 			p.Broken = s.Bad
 			m.bad(statePath(id), s.Bad)
 		case s.Exists:
-			p.Known, p.State, p.Seen, p.Broken = true, s.State, s.Zxid, ""
+			m.im.Adopt(&p, s.State, s.Zxid)
+			p.Broken = ""
 			if s.State.ControllerEpoch > m.fence.Epoch {
 				m.plan.Resign = fmt.Sprintf("%s was written by controller epoch %d, ours is %d", statePath(id), s.State.ControllerEpoch, m.fence.Epoch)
 			}
