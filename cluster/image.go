@@ -18,7 +18,8 @@ type Image struct {
 	topics  map[string]*Topic
 	ids     map[TopicID]string
 	hosted  map[int32]map[partition.ID]struct{} // by broker: partitions with a replica there
-	view    int64                               // largest czxid seen in a broker list
+	view    int64                               // counts incarnations that came into the image
+	learned map[int32]int64                     // by broker: the view that its incarnation made
 }
 
 // NewImage returns an empty image that knows the ids that belong to Batons.
@@ -26,6 +27,7 @@ func NewImage(batons []int32) *Image {
 	im := &Image{
 		brokers: map[int32]*Broker{}, leaving: map[int32]bool{}, batons: map[int32]bool{},
 		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]map[partition.ID]struct{}{},
+		learned: map[int32]int64{},
 	}
 	for _, id := range batons {
 		im.batons[id] = true
@@ -33,7 +35,7 @@ func NewImage(batons []int32) *Image {
 	return im
 }
 
-// View is the zxid up to which registrations are known; see Partition.Seen.
+// View grows with every incarnation of a broker that comes in; see Partition.Decided.
 func (im *Image) View() int64 { return im.view }
 
 // AddBaton remembers an id as a Baton's: it is never given a replica.
@@ -83,8 +85,9 @@ func (im *Image) SetLeaving(id int32) {
 func (im *Image) PutBroker(b Broker) {
 	if old := im.brokers[b.ID]; old == nil || old.Epoch != b.Epoch {
 		im.forgetIncarnation(b.ID)
+		im.view++
+		im.learned[b.ID] = im.view
 	}
-	im.view = max(im.view, int64(b.Epoch))
 	im.brokers[b.ID] = &b
 }
 
@@ -222,10 +225,20 @@ func (im *Image) Standing(p *Partition, id int32) partition.Standing {
 		return partition.Offline
 	case im.leaving[id]:
 		return partition.Leaving
-	case b.Epoch > epoch.Broker(p.Seen):
+	case im.learned[id] > p.Decided, p.Seen != 0 && b.Epoch > epoch.Broker(p.Seen), slices.Contains(p.Lapsed, id):
 		return partition.Lapsed
 	}
 	return partition.Alive
+}
+
+// Adopt takes in a state that was read from ZooKeeper. Members whose restart we know of
+// and that this state neither removes nor decides about anew stay lapsed.
+func (im *Image) Adopt(p *Partition, s partition.State, zxid int64) {
+	var lapsed []int32
+	if p.Known && s.LeaderEpoch == p.State.LeaderEpoch {
+		lapsed = p.State.ISR.Filter(func(id int32) bool { return s.ISR.Has(id) && im.Standing(p, id) == partition.Lapsed })
+	}
+	p.Known, p.State, p.Seen, p.Decided, p.Lapsed = true, s, zxid, im.view, lapsed
 }
 
 // EligibleForISR reports whether a leader may add the broker to the ISR: registered,

@@ -77,11 +77,18 @@ type Partition struct {
 	// State is meaningful only if Known: a partition without a state znode is new.
 	State partition.State
 	Known bool
-	// Seen is the zxid up to which registrations were taken into account when the ISR
-	// was decided: a member whose broker registered later (czxid > Seen) restarted since,
-	// so its membership says nothing about its log any more. For a state read from
-	// ZooKeeper it is the znode's mzxid; for our own writes, the broker view decided on.
+	// Seen is the mzxid of a state that was read from ZooKeeper: a member whose broker
+	// registered later restarted since, so its membership says nothing about its log any
+	// more. 0 for states that we wrote ourselves.
 	Seen int64
+	// Decided is the Image's View when the state was decided or read: a member whose
+	// registration came into the image later restarted since. It is not a zxid, because a
+	// broker list is not read at one moment: the czxid of a bounce that the list missed can
+	// be smaller than another one in it.
+	Decided int64
+	// Lapsed holds members that had restarted when a state of the same leader epoch was
+	// read: whoever wrote it did not deal with the restart.
+	Lapsed []int32
 	// Broken is why the state znode could not be understood; such a partition is left
 	// untouched and unled, never taken for absent. Empty when fine.
 	Broken string

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"baton/cluster"
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
@@ -72,7 +73,7 @@ func (m *Machine) alter(it *alterItem) {
 		m.waiting[it.id] = append(m.waiting[it.id], it)
 		return
 	}
-	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Assignment.Replicas, it.req, func(b int32) bool { return m.im.EligibleForISR(p, b) })
+	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Assignment.Replicas, it.req, func(b int32) bool { return m.mayStay(p, b) })
 	switch verdict {
 	case isr.Accept:
 		m.propose(&change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
@@ -86,6 +87,13 @@ func (m *Machine) alter(it *alterItem) {
 	default:
 		m.answerAlter(it, m.ineligible(it.call.version), isr.LeaderAndISR{})
 	}
+}
+
+// mayStay: eligible, and not a member whose restart the leader does not know of yet. To
+// accept that one would make its membership look as if it had been decided after the
+// restart, and the bounce would be lost.
+func (m *Machine) mayStay(p *cluster.Partition, b int32) bool {
+	return m.im.EligibleForISR(p, b) && (m.im.Standing(p, b) != partition.Lapsed || !p.State.ISR.Has(b))
 }
 
 // alterAhead reads the znode again before saying that the sender knows more than we do:
@@ -114,7 +122,10 @@ func (m *Machine) alterApplied(it *alterItem, now isr.LeaderAndISR) { m.answerAl
 
 // alterConflict decides again on what was found; the reads bound how often.
 func (m *Machine) alterConflict(it *alterItem) {
-	if it.reads++; it.reads > 3 {
+	p := m.im.Partition(it.id)
+	if it.reads++; it.reads > 3 && (p == nil || !p.State.ISR.Equal(it.req.ISR)) {
+		// Not if what was asked for is there after all: the leader would go back to its older
+		// ISR and acknowledge records without a member that may be elected.
 		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
 		return
 	}
@@ -139,11 +150,12 @@ func (m *Machine) wakeWaiting(id partition.ID) {
 	}
 }
 
-// refuseWaiting answers the items of a partition that is gone.
-func (m *Machine) refuseWaiting(c *change) {
-	items := m.waiting[c.id]
-	delete(m.waiting, c.id)
-	if c.alter != nil {
+// refuseWaiting answers the items of a partition that is gone: those that waited, for a
+// write or for a read, and the one whose write is under way, if any.
+func (m *Machine) refuseWaiting(id partition.ID, c *change) {
+	items := m.waiting[id]
+	delete(m.waiting, id)
+	if c != nil && c.alter != nil {
 		items = append(items, c.alter)
 	}
 	for _, it := range items {

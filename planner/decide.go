@@ -160,7 +160,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 	delete(m.inflight, c.id)
 	p := m.im.Partition(c.id)
 	if p == nil {
-		m.refuseWaiting(c)
+		m.refuseWaiting(c.id, c)
 		return
 	}
 	switch r.Outcome {
@@ -190,7 +190,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 	isNew := !p.Known
 	delete(m.conflicts, c.id)
-	p.Known, p.State, p.Seen, p.Broken = true, c.next, c.view, ""
+	p.Known, p.State, p.Seen, p.Decided, p.Lapsed, p.Broken = true, c.next, 0, c.view, nil, ""
 	p.State.PartitionEpoch = partitionEpoch(r.Version)
 	kind := NoteElection
 	switch {
@@ -258,9 +258,9 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 		return
 	}
 	changed := !p.Known || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
-	p.Broken, p.Known, p.State = "", true, s.State
+	p.Broken = ""
 	if changed {
-		p.Seen = s.Zxid
+		m.im.Adopt(p, s.State, s.Zxid)
 		m.announceLeadership(s.ID, p)
 	}
 }

@@ -206,6 +206,13 @@ func (m *Machine) updateMetadata(b *cluster.Broker, l *ledger, ids []partition.I
 		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment, Offline: m.im.OfflineReplicas(p)})
 	}
 	l.out.live, l.out.knows = m.liveGen, map[int32]bool{}
+	// Until it is answered only what is in both lists is known for certain: if the answer
+	// is lost the broker may have either, and a leader that it does not know is ignored.
+	for id := range l.knows {
+		if m.im.Broker(id) == nil {
+			delete(l.knows, id)
+		}
+	}
 	for _, o := range m.im.Brokers() {
 		r.Live = append(r.Live, *o)
 		l.out.knows[o.ID] = true

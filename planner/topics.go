@@ -48,10 +48,8 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.retry, id)
 		delete(m.bump, id)
 		delete(m.conflicts, id)
-		if c := m.inflight[id]; c != nil {
-			delete(m.inflight, id)
-			m.refuseWaiting(c)
-		}
+		m.refuseWaiting(id, m.inflight[id])
+		delete(m.inflight, id)
 	}
 	m.im.RemoveTopic(name)
 	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
@@ -111,7 +109,8 @@ func (m *Machine) intakePartition(topic string, pr PartitionRead, old *cluster.T
 			p.Broken = s.Bad
 			m.bad(statePath(id), s.Bad)
 		case s.Exists:
-			p.Known, p.State, p.Seen, p.Broken = true, s.State, s.Zxid, ""
+			m.im.Adopt(&p, s.State, s.Zxid)
+			p.Broken = ""
 			if s.State.ControllerEpoch > m.fence.Epoch {
 				m.plan.Resign = fmt.Sprintf("%s was written by controller epoch %d, ours is %d", statePath(id), s.State.ControllerEpoch, m.fence.Epoch)
 			}

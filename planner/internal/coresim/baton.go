@@ -26,6 +26,7 @@ type baton struct {
 	writing map[partition.ID]uint64
 	brokers watcher
 	topics  watcher
+	bounced map[bounce]bool
 	idle    bool // the last step had no effects
 }
 
@@ -34,7 +35,7 @@ type watcher struct{ busy, again bool }
 
 func (b *baton) boot() {
 	b.up, b.mach, b.session = true, planner.New(), b.s.zk.open()
-	b.chans, b.writing = map[int32]*channel{}, map[partition.ID]uint64{}
+	b.drop()
 	b.campaign()
 	b.tick()
 }
@@ -89,7 +90,9 @@ func (b *baton) step(ev planner.Event) {
 	if s.bugs.IgnoreLapse {
 		b.ignoreLapse()
 	}
+	before := b.incarnations()
 	plan := b.mach.Step(s.now, ev)
+	b.noteBounces(ev, before)
 	b.idle = len(plan.Writes)+len(plan.Reads)+len(plan.Requests)+len(plan.Replies)+len(plan.Channels) == 0
 	if s.tracing {
 		s.tracePlan(b, plan)
@@ -129,6 +132,51 @@ func (b *baton) step(ev planner.Event) {
 	}
 }
 
+// incarnations is what the machine knows of registrations.
+func (b *baton) incarnations() map[int32]epoch.Broker {
+	out := map[int32]epoch.Broker{}
+	for _, br := range b.mach.View().Image.Brokers() {
+		out[br.ID] = br.Epoch
+	}
+	return out
+}
+
+// noteBounces remembers members that restarted before this machine's eyes: none may be
+// in an ISR that it decides from now on, unless alone.
+func (b *baton) noteBounces(ev planner.Event, before map[int32]epoch.Broker) {
+	if _, ok := ev.(planner.BrokersChanged); !ok || !b.mach.Active() {
+		return
+	}
+	im := b.mach.View().Image
+	for _, br := range im.Brokers() {
+		if old, ok := before[br.ID]; !ok || old == br.Epoch {
+			continue
+		}
+		b.s.mark("bounce-seen")
+		for _, id := range im.PartitionsOn(br.ID) {
+			if p := im.Partition(id); p.Known && p.State.ISR.Has(br.ID) {
+				b.bounced[bounce{id, br.ID}] = true
+			}
+		}
+	}
+}
+
+// checkBounced judges a decision against the restarts seen before it.
+func (b *baton) checkBounced(st planner.SetState) {
+	for _, m := range b.s.zk.replicas(st.ID) {
+		key := bounce{st.ID, m}
+		if b.bounced[key] && st.State.ISR.Has(m) && len(st.State.ISR) > 1 {
+			b.s.failf("baton %d decides %v although %d has restarted", b.id, st.State, m)
+		}
+		delete(b.bounced, key)
+	}
+}
+
+type bounce struct {
+	id     partition.ID
+	broker int32
+}
+
 // ignoreLapse plants a bug: every decision looks as if it had known all registrations.
 func (b *baton) ignoreLapse() {
 	b.mach.View().Image.Each(func(_ *cluster.Topic, p *cluster.Partition) { forgetSeen(p) })
@@ -157,7 +205,7 @@ func (b *baton) drop() {
 		b.chans[id].closed = true
 	}
 	b.chans, b.writing = map[int32]*channel{}, map[partition.ID]uint64{}
-	b.brokers, b.topics = watcher{}, watcher{}
+	b.brokers, b.topics, b.bounced = watcher{}, watcher{}, map[bounce]bool{}
 }
 
 // reclaim verifies the fence; if it holds although a broker knows a higher epoch, it

@@ -17,7 +17,13 @@ func (b *baton) write(w planner.Write) {
 			s.failf("baton %d has writes %d and %d in flight for %v", b.id, other, w.Seq, id)
 		}
 		b.writing[id] = w.Seq
+		if st, ok := w.Body.(planner.SetState); ok {
+			b.checkBounced(st)
+		}
 		s.breakWrite(&w)
+	}
+	if s.bugs.TellEarly {
+		b.tellEarly(w)
 	}
 	session, fence := b.session, b.fence
 	done := func(r planner.Result) {
@@ -88,6 +94,26 @@ func (s *sim) breakWrite(w *planner.Write) {
 				w.Body = b
 				return
 			}
+		}
+	}
+}
+
+// tellEarly plants the bug of telling what was only just attempted.
+func (b *baton) tellEarly(w planner.Write) {
+	st, ok := w.Body.(planner.SetState)
+	if !ok {
+		return
+	}
+	next := st.State
+	next.PartitionEpoch++
+	for _, r := range b.s.zk.replicas(st.ID) {
+		if ch := b.chans[r]; ch != nil && ch.up {
+			b.send(planner.Request{
+				Kind: planner.LeaderAndISR, Broker: r, BrokerEpoch: ch.epoch, Conn: ch.conn, ControllerID: b.id, ControllerEpoch: b.fence.Epoch,
+				Topics: []planner.TopicStates{{Name: st.ID.Topic, Partitions: []planner.PartitionState{{
+					Number: st.ID.Number, State: next, Assignment: partition.Assignment{Replicas: b.s.zk.replicas(st.ID)},
+				}}}},
+			})
 		}
 	}
 }

@@ -144,4 +144,4 @@ func (z *zookeeper) notify(broker int32) {
 	})
 }
 
-func forgetSeen(p *cluster.Partition) { p.Seen = 1 << 62 }
+func forgetSeen(p *cluster.Partition) { p.Seen, p.Decided, p.Lapsed = 0, 1<<62, nil }
