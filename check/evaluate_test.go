@@ -67,13 +67,24 @@ func TestHealthyClusterHasNoFindings(t *testing.T) {
 	}
 }
 
-// TestRules: each case spoils one thing; every finding that is not OK is listed.
-func TestRules(t *testing.T) {
+// spoiled is a case: one thing is made bad, and every finding that is not OK is listed.
+type spoiled struct {
+	spoil func(f *Facts)
+	want  []string // "level item: part of the detail"
+}
+
+func evaluateEach(t *testing.T, cases map[string]spoiled) {
+	t.Helper()
+	for name, c := range cases {
+		f := healthy(t)
+		c.spoil(f)
+		compare(t, name, Evaluate(f), c.want)
+	}
+}
+
+func TestRulesOfTheRole(t *testing.T) {
 	hold := &zkstore.Hold{Who: "ann", Why: "trial over", When: time.Unix(0, 0)}
-	for name, c := range map[string]struct {
-		spoil func(f *Facts)
-		want  []string // "level item: part of the detail"
-	}{
+	evaluateEach(t, map[string]spoiled{
 		"a server down": {func(f *Facts) { f.Servers[1].Err = "connection refused" }, []string{"warn ZooKeeper zk2:2181: connection refused"}},
 		"timeout bounded": {func(f *Facts) { f.Session.Timeout = 4 * time.Second },
 			[]string{"warn ZooKeeper session: asked for a timeout of 6s, got 4s"}},
@@ -102,6 +113,11 @@ func TestRules(t *testing.T) {
 			[]string{"fail node.id: 2 topics have replicas on 2000001, which was never a Baton's: a, b"}},
 		"replicas to repair": {func(f *Facts) { f.Batons = []int32{2000001}; f.Topics.OnBatons = map[int32][]string{2000001: {"a"}} },
 			[]string{"warn replicas on Baton ids: 1 topics"}},
+	})
+}
+
+func TestRulesOfTheBrokers(t *testing.T) {
+	evaluateEach(t, map[string]spoiled{
 		"no brokers": {func(f *Facts) { f.Brokers = nil; f.Role.Controller = nil }, []string{"warn /controller: nobody", "warn brokers: none"}},
 		"unreadable registration": {func(f *Facts) { f.BadBrokers = []planner.Bad{{Path: "/brokers/ids/3", Reason: "no JSON"}} },
 			[]string{"fail /brokers/ids/3: no JSON"}},
@@ -146,11 +162,7 @@ func TestRules(t *testing.T) {
 		"bad role":      {func(f *Facts) { f.Role.Bad = map[string]string{"/controller": "no JSON"} }, []string{"fail /controller: unreadable: no JSON"}},
 		"bad topics": {func(f *Facts) { f.Topics.Bad = []planner.Bad{{Path: "/brokers/topics/x", Reason: "version 9"}} },
 			[]string{"warn unreadable znodes: 1: /brokers/topics/x: version 9"}},
-	} {
-		f := healthy(t)
-		c.spoil(f)
-		compare(t, name, Evaluate(f), c.want)
-	}
+	})
 }
 
 func compare(t *testing.T, name string, r Report, want []string) {
