@@ -199,15 +199,3 @@ func newTree(t *testing.T, cfg Config, paths ...string) (*tree, *Store) {
 	s.setConnected(true)
 	return tr, s.Store(epoch.Fence{Epoch: 5, Version: 0})
 }
-
-func (t *tree) paths(prefix string) []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []string
-	for _, p := range sortedKeys(t.nodes) {
-		if strings.HasPrefix(p, prefix) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
