@@ -253,7 +253,6 @@ type Settings struct {
 	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
 	RetryAfter      Millis
-	ListenerNames   []string
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
 	ToldWait        Millis // how long CreateTopics waits for sick brokers to hear of a new topic
 }
