@@ -242,7 +242,7 @@ func (b *baton) send(r planner.Request) {
 	s.after(s.p.net(s), func() {
 		p := ch.proc
 		switch {
-		case !ch.up || ch.closed:
+		case !ch.up || ch.closed || ch.conn != r.Conn: // lost with its connection
 		case !p.alive:
 			ch.cut("reset")
 		case fate < s.p.frameLost:
