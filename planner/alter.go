@@ -66,7 +66,10 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 func (m *Machine) alter(it *alterItem) {
 	p := m.im.Partition(it.id)
 	if p == nil || !p.Known || p.Broken != "" {
-		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+		// What was asked for may be written already, by an earlier holder: the leader must go
+		// on counting on it. OPERATION_NOT_ATTEMPTED would let it acknowledge records without
+		// a member that ZooKeeper has; on this code it keeps what it asked for and asks again.
+		m.answerAlter(it, kerr.UnknownServerError, isr.LeaderAndISR{})
 		return
 	}
 	if m.inflight[it.id] != nil || m.reads[it.id] {

@@ -163,6 +163,12 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 		m.refuseWaiting(c.id, c)
 		return
 	}
+	if f := r.Found; r.Outcome == Conflict && f.Exists && f.Bad == "" && f.State.PartitionEpoch > c.next.PartitionEpoch &&
+		f.State.ControllerEpoch == m.fence.Epoch && f.State.SameContent(c.next.LeaderAndISR) {
+		// It is our own write that is there: to take it for somebody else's would let it
+		// look as if it had been decided with what we know now.
+		r.Outcome, r.Version = Applied, int32(f.State.PartitionEpoch)
+	}
 	switch r.Outcome {
 	case Applied:
 		m.stateApplied(c, p, r)

@@ -5,6 +5,7 @@ import (
 
 	"baton/cluster"
 	"baton/epoch"
+	"baton/isr"
 	"baton/partition"
 	"baton/planner"
 )
@@ -142,7 +143,7 @@ func (b *baton) incarnations() map[int32]epoch.Broker {
 }
 
 // noteBounces remembers members that restarted before this machine's eyes: none may be
-// in an ISR that it decides from now on, unless alone.
+// in an ISR that it decides from now on, unless alone or with nobody left to lead.
 func (b *baton) noteBounces(ev planner.Event, before map[int32]epoch.Broker) {
 	if _, ok := ev.(planner.BrokersChanged); !ok || !b.mach.Active() {
 		return
@@ -154,7 +155,8 @@ func (b *baton) noteBounces(ev planner.Event, before map[int32]epoch.Broker) {
 		}
 		b.s.mark("bounce-seen")
 		for _, id := range im.PartitionsOn(br.ID) {
-			if p := im.Partition(id); p.Known && p.State.ISR.Has(br.ID) {
+			n := b.s.zk.states[id] // a removal may be on its way to the image
+			if p := im.Partition(id); p.Known && p.State.ISR.Has(br.ID) && n != nil && n.state.ISR.Has(br.ID) {
 				b.bounced[bounce{id, br.ID}] = true
 			}
 		}
@@ -165,7 +167,7 @@ func (b *baton) noteBounces(ev planner.Event, before map[int32]epoch.Broker) {
 func (b *baton) checkBounced(st planner.SetState) {
 	for _, m := range b.s.zk.replicas(st.ID) {
 		key := bounce{st.ID, m}
-		if b.bounced[key] && st.State.ISR.Has(m) && len(st.State.ISR) > 1 {
+		if b.bounced[key] && st.State.Leader != isr.NoLeader && st.State.ISR.Has(m) && len(st.State.ISR) > 1 {
 			b.s.failf("baton %d decides %v although %d has restarted", b.id, st.State, m)
 		}
 		delete(b.bounced, key)

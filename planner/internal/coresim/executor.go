@@ -43,8 +43,15 @@ func (b *baton) write(w planner.Write) {
 		}
 		r, fenced := s.zk.commit(session, fence, w)
 		s.trace("zk: write %d of baton %d: outcome %d fenced %v", w.Seq, b.id, r.Outcome, fenced)
-		if r.Outcome == planner.Conflict {
+		switch st, ok := w.Body.(planner.SetState); {
+		case r.Outcome == planner.Conflict:
 			s.mark("conflict")
+		case r.Outcome == planner.Applied && ok: // decided before a restart that was seen meanwhile
+			for _, m := range s.zk.replicas(id) {
+				if !st.State.ISR.Has(m) {
+					delete(b.bounced, bounce{id, m})
+				}
+			}
 		}
 		s.after(s.p.zk(s), func() {
 			switch {
@@ -235,7 +242,7 @@ func (b *baton) send(r planner.Request) {
 	s.after(s.p.net(s), func() {
 		p := ch.proc
 		switch {
-		case !ch.up || ch.closed:
+		case !ch.up || ch.closed || ch.conn != r.Conn: // lost with its connection
 		case !p.alive:
 			ch.cut("reset")
 		case fate < s.p.frameLost:

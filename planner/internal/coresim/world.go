@@ -9,12 +9,15 @@ import (
 	"baton/planner"
 )
 
-const firstBaton = 2_000_001
+const (
+	firstBaton = 2_000_001
+	stageSet   = 100 // every broker has registered by then
+)
 
 // start sets the stage: everything runs, some topics exist, none has a state yet.
 func (s *sim) start() {
 	for i := range s.p.brokers {
-		b := &broker{s: s, id: int32(i + 1), port: int32(9001 + i), logs: map[partition.ID]*plog{}, version: int16(s.r.n(4))}
+		b := &broker{s: s, id: int32(i + 1), port: int32(9001 + i), logs: map[partition.ID]*plog{}, version: int16(s.r.n(4))} //nolint:gosec // few
 		if !s.p.settings.TopicIDs {
 			b.version %= 2
 		}
@@ -34,27 +37,37 @@ func (s *sim) start() {
 			t.parts = append(t.parts, list)
 		}
 		s.zk.topics[name] = t
-		for n, l := range t.parts { // a broker's controller has run the cluster until now
-			st := partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: l[0], ISR: l}}
-			s.zk.put(partition.ID{Topic: name, Number: int32(n)}, st)
+		states := func() { // a broker's controller has run the cluster until now
+			for n, l := range t.parts {
+				st := partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: l[0], ISR: l}}
+				s.zk.put(partition.ID{Topic: name, Number: int32(n)}, st) //nolint:gosec // few
+			}
+		}
+		if s.r.chance(20) {
+			states() // all brokers restart just now
+		} else {
+			s.after(stageSet-1, states)
 		}
 		if s.r.chance(20) {
 			s.zk.unclean[name] = s.r.chance(50)
 		}
 	}
 	for i := range s.p.batons {
-		b := &baton{s: s, id: firstBaton + int32(i), active: i == 0 || s.r.chance(40)}
+		b := &baton{s: s, id: firstBaton + int32(i), active: i == 0 || s.r.chance(40)} //nolint:gosec // few
 		s.batons = append(s.batons, b)
-		s.after(s.r.between(0, 1500), b.boot)
+		b.up, b.mach = false, planner.New()
+		s.after(s.r.between(stageSet, 1500), b.boot)
 	}
-	s.produce()
-	s.chaosLoop()
+	s.after(stageSet, func() {
+		s.produce()
+		s.chaosLoop()
+	})
 }
 
 func (s *sim) batonIDs() []int32 {
 	var out []int32
 	for i := range s.p.batons {
-		out = append(out, firstBaton+int32(i))
+		out = append(out, firstBaton+int32(i)) //nolint:gosec // few
 	}
 	return out
 }

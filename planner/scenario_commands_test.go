@@ -1,0 +1,274 @@
+package planner_test
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"baton/cluster"
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+	"baton/planner"
+)
+
+const self int32 = 2000001
+
+// commands of scenario files. Input lines are: broker 1@11 2@12 …, bad-broker ID
+// REASON, topic NAME id=N version=N : 1,2,3 2,3,1, bad-topic NAME REASON, and
+// state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N | state t-0 absent | state t-0 bad REASON.
+var commands map[string]func(*world)
+
+func init() {
+	commands = map[string]func(*world){
+		// claim [epoch=5] [unclean] [no-recovery] [no-ids] [batons=7,8] [deleting=a]: the role, and all that was read
+		"claim": claim,
+		// brokers, topics, refresh: what was read, as input
+		"brokers": func(w *world) {
+			in := w.parse()
+			w.step(planner.BrokersChanged{Brokers: in.brokers, Bad: in.badBrokers, BadIDs: in.badIDs})
+		},
+		"topics": func(w *world) {
+			in := w.parse()
+			w.step(planner.TopicsChanged{Topics: in.topics, States: in.states, Gone: w.args.rest()})
+		},
+		"refresh": func(w *world) { w.reads = nil; w.step(planner.Refreshed{States: w.parse().states}) },
+		// config TOPIC [unclean=true]
+		"config": config,
+		// work [TOPIC …]: deletion markers
+		"work": func(w *world) { w.step(planner.WorkChanged{Deleting: w.args.rest()}) },
+		// directories BROKER …: log directory notifications
+		"directories": func(w *world) { w.step(planner.LogDirFailed{Brokers: w.ids(), Paths: []string{"/n/1"}}) },
+		// connect [BROKER …]: channels come up, all that were asked for by default
+		"connect": connect,
+		// disconnect BROKER: its connection breaks
+		"disconnect": func(w *world) {
+			for _, b := range w.ids() {
+				delete(w.open, b)
+				w.step(planner.ChannelDown{Broker: b, Conn: uint64(b)*1000 + w.conns(b)}) //nolint:gosec // small
+			}
+		},
+		// commit NAME …: writes are applied
+		"commit": func(w *world) {
+			for _, name := range w.args.rest() {
+				w.step(planner.Committed{Results: []planner.Result{applied(w.takeWrite(name))}})
+			}
+		},
+		// conflict NAME, fail NAME: other outcomes; what was found is the input
+		"conflict": conflict,
+		"fail": func(w *world) {
+			x := w.takeWrite(w.args.rest()[0])
+			w.step(planner.Committed{Results: []planner.Result{{Seq: x.Seq, Outcome: planner.Failed, Reason: "not sent"}}})
+		},
+		// answer BROKER … [code=N] [t-0=N]: brokers answer what they were told
+		"answer": answer,
+		// settle: every write is applied and every request answered, until nothing is left;
+		// with quietly nothing is shown
+		"settle": settle,
+		"alter":  alter,
+		// shutdown BROKER@EPOCH
+		"shutdown": func(w *world) {
+			b := w.parseBroker(w.args.rest()[0])
+			w.call(planner.ControlledShutdown{Broker: b.ID, BrokerEpoch: b.Epoch})
+		},
+		// producer-ids BROKER@EPOCH
+		"producer-ids": func(w *world) {
+			b := w.parseBroker(w.args.rest()[0])
+			w.call(planner.AllocateProducerIDs{Broker: b.ID, BrokerEpoch: b.Epoch})
+		},
+		"create": create,
+		// tick [after=MS]
+		"tick": func(w *world) { w.step(planner.Tick{}) },
+		"lose": func(w *world) {
+			w.step(planner.RoleLost{Reason: strings.Join(w.args.rest(), " ")})
+			w.writes, w.open = nil, map[int32]planner.Request{}
+		},
+		// image: every partition as the machine knows it
+		"image": image,
+	}
+}
+
+func claim(w *world) {
+	set := planner.Settings{
+		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"),
+		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000,
+	}
+	e := int32(w.num("epoch", 5)) //nolint:gosec // small
+	in := w.parse()
+	c := planner.Claimed{
+		ID: self, Fence: epoch.Fence{Epoch: epoch.Controller(e), Version: e}, Settings: set, Brokers: in.brokers, BadBrokers: in.badBrokers,
+		Topics: in.topics, States: in.states, Batons: []int32{self},
+	}
+	if d := w.args.text("deleting", ""); d != "" {
+		c.Deleting = strings.Split(d, ",")
+	}
+	w.step(c)
+}
+
+func config(w *world) {
+	ev := planner.TopicConfigRead{}
+	if v := w.args.text("unclean", ""); v != "" {
+		b := v == "true"
+		ev.Unclean = &b
+	}
+	if w.args.has("bad") {
+		ev.Bad = "garbage"
+	}
+	ev.Topic = w.args.rest()[0]
+	w.reads = nil
+	w.step(ev)
+}
+
+// conns numbers the connections to a broker; Conn is broker*1000 + that.
+func (w *world) conns(b int32) uint64 { return uint64(w.chans[b])%1000 + w.conn } //nolint:gosec // small
+
+func connect(w *world) {
+	ids := w.ids()
+	if len(ids) == 0 {
+		ids = slices.Sorted(maps.Keys(w.chans))
+	} else {
+		w.conn++
+	}
+	for _, b := range ids {
+		delete(w.open, b)
+		w.step(planner.ChannelUp{Broker: b, Epoch: w.chans[b], Conn: uint64(b)*1000 + w.conns(b)}) //nolint:gosec // small
+	}
+}
+
+func conflict(w *world) {
+	r := planner.Result{Outcome: planner.Conflict}
+	r.Seq = w.takeWrite(w.args.rest()[0]).Seq
+	if in := w.parse(); len(in.states) > 0 {
+		r.Found = in.states[0]
+	}
+	w.step(planner.Committed{Results: []planner.Result{r}})
+}
+
+func answer(w *world) {
+	code := int16(w.num("code", 0)) //nolint:gosec // small
+	codes := map[string]int16{}
+	var ids []int32
+	for _, a := range w.args.rest() {
+		if name, v, ok := strings.Cut(a, "="); ok {
+			codes[name] = int16(w.parseNum(v)) //nolint:gosec // small
+			continue
+		}
+		ids = append(ids, int32(w.parseNum(a))) //nolint:gosec // small
+	}
+	for _, b := range ids {
+		w.reply(b, code, codes)
+	}
+	if len(codes) > 0 {
+		w.t.Fatalf("not asked about: %v", codes)
+	}
+}
+
+func (w *world) reply(b int32, code int16, codes map[string]int16) {
+	r, ok := w.open[b]
+	if !ok {
+		w.t.Fatalf("broker %d was asked nothing", b)
+	}
+	delete(w.open, b)
+	ev := planner.BrokerReplied{Broker: b, Conn: r.Conn, Seq: r.Seq, Code: code}
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			id := partition.ID{Topic: t.Name, Number: p.Number}
+			ev.Partitions = append(ev.Partitions, planner.PartitionCode{ID: id, Code: codes[id.String()]})
+			delete(codes, id.String())
+		}
+	}
+	w.step(ev)
+}
+
+func settle(w *world) {
+	quietly := w.args.has("quietly")
+	for range 200 {
+		switch {
+		case len(w.writes) > 0:
+			x := w.takeWrite(target(w.writes[0].Body))
+			w.printf("(%s is written)", target(x.Body))
+			w.step(planner.Committed{Results: []planner.Result{applied(x)}})
+		case len(w.open) > 0:
+			b := slices.Sorted(maps.Keys(w.open))[0]
+			w.printf("(%d answers)", b)
+			w.reply(b, 0, nil)
+		default:
+			if quietly {
+				w.out.Reset()
+			}
+			return
+		}
+	}
+	w.t.Fatal("does not settle")
+}
+
+// alter BROKER@EPOCH t-0 epoch=0 version=0 isr=1,2 [api=3] [recovering]
+func alter(w *world) {
+	req := isr.AlterRequest{
+		LeaderEpoch: epoch.Leader(w.num("epoch", 0)), PartitionEpoch: epoch.Partition(w.num("version", 0)), ISR: w.list(w.args.text("isr", "")), //nolint:gosec // small
+	}
+	if w.args.has("recovering") {
+		req.Recovery = isr.Recovering
+	}
+	api := int16(w.num("api", 3)) //nolint:gosec // small
+	rest := w.args.rest()
+	b, id := w.parseBroker(rest[0]), w.parseID(rest[1])
+	it := planner.AlterItem{Topic: id.Topic, Number: id.Number, Request: req}
+	if t := w.m.View().Image.Topic(id.Topic); t != nil {
+		it.TopicID = t.ID
+	}
+	w.call(planner.AlterPartition{Broker: b.ID, BrokerEpoch: b.Epoch, Version: api, Items: []planner.AlterItem{it}})
+}
+
+// create NAME [partitions=N] [factor=N] [timeout=MS] [id=N] [validate]
+func create(w *world) {
+	t := planner.NewTopic{
+		Partitions: int32(w.num("partitions", -1)), Factor: int16(w.num("factor", -1)), ID: cluster.TopicID{byte(w.num("id", 9))}, //nolint:gosec // small
+	}
+	body := planner.CreateTopics{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
+	t.Name = w.args.rest()[0]
+	body.Topics = []planner.NewTopic{t}
+	w.call(body)
+}
+
+func (w *world) call(body planner.CallBody) {
+	w.token++
+	w.step(planner.Call{Token: w.token, Body: body})
+}
+
+func image(w *world) {
+	w.m.View().Image.Each(func(t *cluster.Topic, p *cluster.Partition) {
+		text := "new"
+		if p.Known {
+			text = showState(p.State, true)
+		}
+		if p.Broken != "" {
+			text += ", broken: " + p.Broken
+		}
+		if t.Held != "" {
+			text += ", held: " + t.Held
+		}
+		w.printf("%s-%d on %v: %s", t.Name, p.Number, p.Assignment.Replicas, text)
+	})
+}
+
+func (w *world) parseNum(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		w.t.Fatalf("not a number: %q", s)
+	}
+	return n
+}
+
+func (w *world) list(s string) []int32 {
+	var out []int32
+	for f := range strings.SplitSeq(s, ",") {
+		if f != "" {
+			out = append(out, int32(w.parseNum(f))) //nolint:gosec // small
+		}
+	}
+	return out
+}
+
+func (w *world) ids() []int32 { return w.list(strings.Join(w.args.rest(), ",")) }
