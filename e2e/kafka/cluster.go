@@ -22,6 +22,7 @@ type Cluster struct {
 	env       Env
 	logDir    string
 	classpath string
+	via       []string // bootstrap addresses of tools; all brokers if empty
 }
 
 // Start starts a cluster for a test, which is skipped or failed where there is no Java, and waits until all brokers

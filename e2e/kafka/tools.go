@@ -75,7 +75,19 @@ func (c *Cluster) ConsoleConsumer(ctx context.Context, topic string, args ...str
 	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap(), "--topic", topic}, args...)...)
 }
 
-func (c *Cluster) bootstrap() string { return strings.Join(c.Seeds(), ",") }
+// Via returns the same cluster with tools that know only these addresses.
+func (c *Cluster) Via(addrs ...string) *Cluster {
+	via := *c
+	via.via = addrs
+	return &via
+}
+
+func (c *Cluster) bootstrap() string {
+	if len(c.via) > 0 {
+		return strings.Join(c.via, ",")
+	}
+	return strings.Join(c.Seeds(), ",")
+}
 
 // firstClass finds the name that a tool has in this version: Kafka moved its tools from the core to a jar of their
 // own over several releases.
