@@ -40,6 +40,7 @@ type Machine struct {
 	// same name that comes later must not take its outcome for its own.
 	topicWrites map[string]uint64
 	fresh       map[string]cluster.TopicID // ids for topics that have none
+	creating    map[string]bool            // CreateTopic under way, and not gone since
 	deleting    map[string]bool
 	reassigning map[string]bool
 	badTopics   map[string]string
@@ -71,7 +72,7 @@ func (m *Machine) reset() {
 		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
-		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{},
+		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, reassigning: map[string]bool{},
 		badTopics: map[string]string{}, badBrokers: map[int32]string{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},

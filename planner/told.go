@@ -28,6 +28,14 @@ type ledger struct {
 	out   *outstanding
 	until Millis // back-off after a refused request
 	fails int
+	// later holds partitions that the broker would not take in: each waits by itself, so
+	// that one of them does not keep the broker from hearing of the others.
+	later map[partition.ID]wait
+}
+
+type wait struct {
+	until Millis
+	fails int
 }
 
 // outstanding is the one request a broker has not answered yet.
@@ -40,7 +48,7 @@ type outstanding struct {
 }
 
 func newLedger(e epoch.Broker) *ledger {
-	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}}
+	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}}
 }
 
 func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
@@ -49,6 +57,7 @@ func (l *ledger) forget(id partition.ID) {
 	delete(l.lai, id)
 	delete(l.um, id)
 	delete(l.sr, id)
+	delete(l.later, id)
 	if l.out != nil {
 		delete(l.out.items, id)
 	}
@@ -78,6 +87,7 @@ func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
 	for _, b := range p.Assignment.Replicas {
 		if l := m.ledgers[b]; l != nil {
 			l.addLAI(id, false)
+			delete(l.later, id)
 		}
 	}
 	m.announceMetadata(id)
@@ -136,6 +146,9 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 		t, p := m.im.Topic(id.Topic), m.im.Partition(id)
 		if p == nil || !p.Known || p.Broken != "" || t.Held != "" || !slices.Contains(p.Assignment.Replicas, broker) {
 			delete(l.lai, id)
+			continue
+		}
+		if l.later[id].until > m.now {
 			continue
 		}
 		leader := p.State.Leader
@@ -329,21 +342,26 @@ func (m *Machine) leaderAndISRReplied(e BrokerReplied, l *ledger, out *outstandi
 		code, answered := codes[id]
 		switch {
 		case answered && code == 0:
+			delete(l.later, id)
 			m.replicaDir(e.Broker, id, false)
 		case answered && code == kerr.StaleControllerEpoch.Code:
+			delete(l.later, id)
 		case answered && code == kerr.KafkaStorageError.Code:
+			delete(l.later, id)
 			m.replicaDir(e.Broker, id, true)
 		default:
 			l.addLAI(id, out.items[id])
+			w := wait{fails: l.later[id].fails + 1}
+			w.until = m.now + m.set.RetryAfter<<min(w.fails-1, 5)
+			l.later[id] = w
 			if failed++; first == "" {
 				first = fmt.Sprintf("%v: %v (answered: %v)", id, kerr.ErrorForCode(code), answered)
 			}
 		}
 	}
+	l.fails = 0
 	if failed == 0 {
-		l.fails = 0
 		return
 	}
-	m.backOff(l)
 	m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not take in %d of %d partitions, first %s", e.Broker, failed, len(out.items), first)})
 }

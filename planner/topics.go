@@ -37,6 +37,7 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.badTopics, name)
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
+	delete(m.creating, name)
 	if t == nil {
 		return
 	}
