@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -52,14 +53,21 @@ func TestAutoCreatedTopicsLeaveBaton(t *testing.T) {
 	s.spreadOverRacks(racks, slices.Concat(topics[2], topics[3])...)
 	s.nobodySeesReplicasOn(b)
 
+	before := s.createWhilePaused(b)
+	s.must(b.Resume())
+	s.must(b.WaitActive(s.ctx)) // from the broker that holds it now
+	for topic := range before {
+		s.leavesBaton(b, len(s.assignment(topic).Partitions["0"]), topic)
+	}
+
 	s.cli(b, 0, "handback", "--yes", "--reason", "topics of the embedded controller")
 	s.embedded()
-	before := s.strandOn(b)
+	maps.Copy(before, s.strandOn(b))
 	s.cli(b, 0, "takeover", "--yes")
 	s.leavesBaton(b, 3, "stranded")
 	s.leavesBaton(b, 1, "orphan")
 	h := s.finish()
-	s.keptLeadership(h, b, before)
+	s.keptLeadership(h, before)
 	s.must(h.CheckNeverServed(b.ID()))
 	named := 0
 	for topic, changes := range h.Assignments() {
@@ -253,7 +261,7 @@ func (s *story) nobodySeesReplicasOn(b *batonproc.Baton) {
 
 // strandOn has the embedded controller create topics with replicas on Baton: it does not ask whether they exist. One
 // is under load from then on, the other has a partition with no replica elsewhere. It returns the former's states.
-func (s *story) strandOn(b *batonproc.Baton) map[string]kafka.PartitionState {
+func (s *story) strandOn(b *batonproc.Baton) states {
 	s.Helper()
 	baton := int32(b.ID())
 	s.createOn("stranded", []int32{baton, 2, 3}, []int32{2, baton, 3}, []int32{3, 1, baton})
@@ -264,9 +272,49 @@ func (s *story) strandOn(b *batonproc.Baton) map[string]kafka.PartitionState {
 	s.must(err)
 	s.load, s.topics = p, []string{"stranded"}
 	s.more(50)
-	before := map[string]kafka.PartitionState{}
-	for n := range s.assignment("stranded").Partitions {
-		before[n] = s.state("stranded", n)
+	return s.statesOf("stranded")
+}
+
+// states are those of some topics, by topic and partition.
+type states map[string]map[string]kafka.PartitionState
+
+func (s *story) statesOf(topics ...string) states {
+	s.Helper()
+	out := states{}
+	for _, topic := range topics {
+		out[topic] = map[string]kafka.PartitionState{}
+		for n := range s.assignment(topic).Partitions {
+			out[topic][n] = s.state(topic, n)
+		}
+	}
+	return out
+}
+
+// createWhilePaused has brokers create topics while they still take Baton for the controller, which is frozen until
+// its session has ended: a broker's own controller initialises them. It returns what that made of them.
+func (s *story) createWhilePaused(b *batonproc.Baton) states {
+	s.Helper()
+	s.must(b.Pause())
+	var topics []string
+	for _, k := range s.cluster.Brokers[:2] {
+		topic := fmt.Sprintf("paused-%d", k.ID())
+		_, err := metadata(s.ctx, k.Addr(), topic)
+		s.must(err)
+		topics = append(topics, topic)
+	}
+	s.embedded()
+	s.must(s.cluster.WaitPartitions(s.ctx, "the embedded controller to lead "+fmt.Sprint(topics), topics,
+		func(replicas []int, st kafka.PartitionState) bool {
+			hosts := slices.DeleteFunc(slices.Clone(replicas), func(id int) bool { return id == b.ID() })
+			return st.Leader >= 0 && len(st.ISR) == len(hosts)
+		}))
+	before := s.statesOf(topics...)
+	for _, topic := range topics {
+		for n, replicas := range s.assignment(topic).Partitions {
+			if !slices.Contains(replicas, b.ID()) {
+				delete(before[topic], n) // nothing to repair
+			}
+		}
 	}
 	return before
 }
@@ -291,25 +339,28 @@ func (s *story) createOn(topic string, lists ...[]int32) {
 	}
 }
 
-// keptLeadership checks the first state that Baton gave each stranded partition: the next leader epoch, and all else
+// keptLeadership checks the first state that Baton gave each of these partitions: the next leader epoch, and all else
 // as it was.
-func (s *story) keptLeadership(h *history.History, b *batonproc.Baton, before map[string]kafka.PartitionState) {
+func (s *story) keptLeadership(h *history.History, before states) {
 	s.Helper()
-	for n, was := range before {
-		var number int
-		_, _ = fmt.Sscan(n, &number)
-		found := false
-		for _, st := range h.Partitions()[history.TopicPartition{Topic: "stranded", Partition: number}] {
-			if found = st.Err == nil && st.ControllerEpoch > was.ControllerEpoch; !found {
+	all, checked := h.Partitions(), 0
+	for topic, parts := range before {
+		for n, was := range parts {
+			number, err := strconv.Atoi(n)
+			s.must(err)
+			since := all[history.TopicPartition{Topic: topic, Partition: number}]
+			at := slices.IndexFunc(since, func(st history.StateChange) bool {
+				return st.Err == nil && st.ControllerEpoch > was.ControllerEpoch
+			})
+			if at < 0 {
+				s.Errorf("%s-%s was never repaired: %+v", topic, n, was)
 				continue
 			}
-			if st.Leader != was.Leader || st.LeaderEpoch != was.LeaderEpoch+1 || !slices.Equal(st.ISR, was.ISR) {
-				s.Errorf("stranded-%s was %+v, became %v", n, was, st)
+			if st := since[at]; st.Leader != was.Leader || st.LeaderEpoch != was.LeaderEpoch+1 || !slices.Equal(st.ISR, was.ISR) {
+				s.Errorf("%s-%s was %+v, became %v", topic, n, was, st)
 			}
-			break
-		}
-		if !found {
-			s.Errorf("stranded-%s was never repaired by %d: %+v", n, b.ID(), was)
+			checked++
 		}
 	}
+	s.Logf("%d partitions repaired that a broker's controller had initialised", checked)
 }
