@@ -65,6 +65,11 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 // waits for that one's outcome.
 func (m *Machine) alter(it *alterItem) {
 	p := m.im.Partition(it.id)
+	if p == nil && m.badTopics[it.id.Topic] == "" {
+		// The topic is gone, or not heard of yet; there is nothing the leader could count on.
+		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+		return
+	}
 	if p == nil || !p.Known || p.Broken != "" {
 		// What was asked for may be written already, by an earlier holder: the leader must go
 		// on counting on it. OPERATION_NOT_ATTEMPTED would let it acknowledge records without

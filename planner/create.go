@@ -151,7 +151,7 @@ func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 	}
 	for i, p := range parts {
 		if int(p.Number) != i {
-			return nil, refuse(kerr.InvalidReplicaAssignment, "Partitions should be a consecutive 0-based integer sequence")
+			return nil, refuse(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
 		}
 		if len(p.Assignment.Replicas) != len(parts[0].Assignment.Replicas) {
 			return nil, refuse(kerr.InvalidReplicaAssignment, "All partitions should have the same number of replicas")

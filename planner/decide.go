@@ -33,6 +33,8 @@ func (m *Machine) decide(id partition.ID) {
 		return
 	case m.namesBaton(p.Assignment.Replicas):
 		return // until the topic's repair is acknowledged, or a broker is there to repair with
+	case !p.Known && !m.fresh[id.Topic].IsZero():
+		return // brokers would make its logs without the topic's id; tried again by tick
 	case !p.Known:
 		m.initialise(id, p)
 		return

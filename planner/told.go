@@ -83,8 +83,11 @@ func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
 	m.announceMetadata(id)
 }
 
-// announceMetadata has all brokers told of a partition's state.
+// announceMetadata has all brokers told of a partition's state, if it has one.
 func (m *Machine) announceMetadata(id partition.ID) {
+	if p := m.im.Partition(id); p == nil || !p.Known {
+		return // it would be an empty request to everybody
+	}
 	for _, l := range m.ledgers {
 		l.um[id] = struct{}{}
 	}

@@ -100,6 +100,13 @@ func (s *sim) heal() {
 			}
 		}
 	}
+	for _, b := range s.brokers { // an operator deletes what is left of removed topics
+		for _, id := range sortedIDs(s.zk.graves) {
+			if b.proc != nil {
+				delete(b.proc.parts, id)
+			}
+		}
+	}
 	s.watchBrokers()
 }
 
