@@ -96,6 +96,7 @@ func (m *Machine) allocateProducerIDs(token uint64, c AllocateProducerIDs) {
 	m.blocks[token] = struct{}{}
 	m.write(NextProducerIDs{Broker: c.Broker}, func(r Result) {
 		delete(m.blocks, token)
+		m.setUnreadable(scopeProducerIDs, r.Bad)
 		if r.Outcome != Applied {
 			m.note(Note{Kind: NoteWriteFailed, Broker: c.Broker, Text: "producer ids: " + r.Reason})
 			m.reply(token, AllocateProducerIDsReply{Err: kerr.UnknownServerError})

@@ -44,7 +44,7 @@ type Machine struct {
 	deleting    map[string]bool
 	reassigning map[string]bool
 	badTopics   map[string]string
-	badBrokers  map[int32]string
+	unreadable  map[string][]Bad // by scope
 	// unclean holds topic configurations read for this step, asked those under way.
 	unclean map[string]TopicConfigRead
 	asked   map[string]bool
@@ -74,7 +74,7 @@ func (m *Machine) reset() {
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, reassigning: map[string]bool{},
-		badTopics: map[string]string{}, badBrokers: map[int32]string{},
+		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
@@ -118,6 +118,7 @@ func (m *Machine) handle(ev Event) {
 	case WorkChanged:
 		m.workChanged(e)
 	case BatonsChanged:
+		m.setUnreadable(scopeBatons, e.Bad)
 		for _, id := range e.IDs {
 			m.im.AddBaton(id)
 		}
@@ -229,6 +230,7 @@ func (m *Machine) tick() {
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000
 		m.rereadBroken()
+		m.rereadConfigs()
 	}
 }
 
