@@ -282,7 +282,8 @@ func (t *Term) forget(token uint64) {
 	delete(t.calls, token)
 }
 
-// View runs f on the loop's goroutine and waits for it.
+// View runs f on the loop's goroutine and waits for it: f only copies, as everything
+// else waits meanwhile. After an error f has not run and will not.
 func (t *Term) View(ctx context.Context, f func(planner.View)) error {
 	return t.ViewMachine(ctx, func(m *planner.Machine) { f(m.View()) })
 }
@@ -296,25 +297,33 @@ func (t *Term) ViewMachine(ctx context.Context, f func(*planner.Machine)) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := make(chan bool, 1)
+	// Taken by whoever comes first, the loop or a caller that waits no longer: f writes to
+	// what is the caller's.
+	var taken atomic.Bool
+	result := make(chan error, 1)
 	err := t.queue.add(entry{view: func(m *planner.Machine) {
-		if m.Active() {
+		switch {
+		case !taken.CompareAndSwap(false, true):
+		case !m.Active():
+			result <- ErrNotActive
+		default:
 			f(m)
+			result <- nil
 		}
-		done <- m.Active()
 	}})
 	if err != nil {
 		return err
 	}
 	select {
-	case ok := <-done:
-		if !ok {
-			return ErrNotActive
-		}
-		return nil
+	case err = <-result:
+		return err
 	case <-t.done:
-		return ErrNotActive
+		err = ErrNotActive
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	}
+	if taken.CompareAndSwap(false, true) {
+		return err
+	}
+	return <-result
 }

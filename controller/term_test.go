@@ -424,6 +424,31 @@ func TestViewSeesTheImage(t *testing.T) {
 	})
 }
 
+// What a view fills belongs to its caller again once View has returned.
+func TestAViewThatWasGivenUpNeverRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(t)
+		busy, release := make(chan struct{}), make(chan struct{})
+		go func() {
+			_ = r.View(context.Background(), func(planner.View) { close(busy); <-release })
+		}()
+		<-busy
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		ran := false
+		if err := r.View(ctx, func(planner.View) { ran = true }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		close(release)
+		synctest.Wait()
+		if ran {
+			t.Error("it ran after View had returned")
+		}
+		stop(r)
+	})
+}
+
 // Commits run next to each other: one that hangs does not hold up those after it.
 func TestAHangingCommitDoesNotHoldUpOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
