@@ -31,7 +31,16 @@ type ledger struct {
 	// later holds partitions that the broker would not take in: each waits by itself, so
 	// that one of them does not keep the broker from hearing of the others.
 	later map[partition.ID]wait
+	// doubt is when metadata that may have been overwritten by a frame of a broken
+	// connection is sent again: brokers put UpdateMetadata in no order but that of its
+	// arrival, and a frame that was on its way may arrive after its successor.
+	doubt   Millis
+	doubted map[partition.ID]bool
 }
+
+// doubtAfter is how long such a frame may take at the most, in milliseconds: longer
+// than a broker keeps a request that it has read.
+const doubtAfter Millis = 10_000
 
 type wait struct {
 	until Millis
@@ -131,11 +140,23 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	case len(ids) > 0:
 		return m.leaderAndISR(b, l, ids), true
 	case len(l.um) > 0 || l.live != m.liveGen:
-		return m.updateMetadata(b, l, m.limit(sorted(l.um))), true
+		news := m.settled(l)
+		if len(news) == 0 && len(l.um) > 0 {
+			return Request{}, false // all of it is being decided; the outcome brings it up
+		}
+		return m.updateMetadata(b, l, m.limit(news)), true
 	case len(l.sr) > 0:
 		return m.stopReplica(b, l), true
 	}
 	return Request{}, false
+}
+
+// settled returns the UpdateMetadata entries that no write under way is about to
+// replace. After a broker's death that keeps the old leaders from being announced once
+// more, ahead of the new ones.
+func (m *Machine) settled(l *ledger) []partition.ID {
+	ids := sorted(l.um)
+	return slices.DeleteFunc(ids, func(id partition.ID) bool { return m.inflight[id] != nil })
 }
 
 // sendable returns the LeaderAndIsr entries that may go out now, and whether one of
@@ -283,8 +304,25 @@ func (m *Machine) channelUp(e ChannelUp) {
 
 func (m *Machine) channelDown(e ChannelDown) {
 	if l := m.ledgers[e.Broker]; l != nil && l.conn == e.Conn {
+		if l.out != nil && l.out.kind == UpdateMetadata {
+			l.doubt, l.doubted = m.now+doubtAfter, l.out.items
+		}
 		l.untell()
 		l.up = false
+	}
+}
+
+// dispelDoubts sends again what a frame of a broken connection may have overwritten,
+// the live list included.
+func (m *Machine) dispelDoubts() {
+	for _, l := range m.ledgers {
+		if l.doubted == nil || m.now < l.doubt {
+			continue
+		}
+		for id := range l.doubted {
+			l.um[id] = struct{}{}
+		}
+		l.doubted, l.live = nil, 0
 	}
 }
 
