@@ -33,9 +33,10 @@ type Node struct {
 	level   zap.AtomicLevel
 	started time.Time
 
-	server *server.Server
-	dir    *directory
-	wake   chan struct{} // one slot: something to look at again
+	badSaid map[string]string // by path; the campaign's own
+	server  *server.Server
+	dir     *directory
+	wake    chan struct{} // one slot: something to look at again
 
 	mu       sync.Mutex
 	session  *zkstore.Session

@@ -9,6 +9,8 @@ import (
 	"baton/zkstore"
 )
 
+const pathController = "/controller"
+
 // Mode is controller.mode.
 type Mode string
 
@@ -45,7 +47,8 @@ type stance struct {
 // next decides from the role view alone; the reason is for people.
 func next(v zkstore.RoleView, s stance) (step, string) {
 	c := v.Controller
-	ours := c != nil && c.BrokerID == s.id && c.Owner == s.session
+	// The session that owns it says whose it is, also when somebody has scribbled on it.
+	ours := c != nil && c.Owner == s.session && (c.BrokerID == s.id || v.Bad[pathController] != "")
 	if s.holding {
 		switch {
 		case v.EpochVersion < s.version:
@@ -109,6 +112,8 @@ func holder(v zkstore.RoleView) string {
 	switch c := v.Controller; {
 	case c == nil:
 		return "nobody holds /controller"
+	case v.Bad[pathController] != "":
+		return "/controller cannot be understood"
 	case c.Baton != nil:
 		return fmt.Sprintf("Baton %d (%s)", c.BrokerID, c.Baton.Name)
 	default:

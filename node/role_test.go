@@ -48,9 +48,17 @@ func TestNext(t *testing.T) {
 		"a hold stops even an active one":             {active, func(v *zkstore.RoleView) { v.Hold = &zkstore.Hold{When: time.Now()} }, wait},
 		"a hold stops when nobody holds":              {us, func(v *zkstore.RoleView) { v.Controller, v.Hold = nil, &zkstore.Hold{} }, wait},
 		"an unreadable epoch refuses":                 {active, func(v *zkstore.RoleView) { v.Bad["/controller_epoch"] = "x" }, refuse},
-		"a KRaft controller refuses":                  {active, func(v *zkstore.RoleView) { v.Controller.KRaftEpoch = 3 }, refuse},
-		"an active migration refuses":                 {us, func(v *zkstore.RoleView) { v.Controller, v.Migration = nil, "x" }, refuse},
-		"work in progress refuses":                    {active, func(v *zkstore.RoleView) { v.InProgress = []string{"x"} }, refuse},
+		"scribbled on, it is still ours": {holding, func(v *zkstore.RoleView) {
+			v.Epoch, v.EpochVersion, v.Bad["/controller"] = 6, 6, "x"
+			v.Controller = &zkstore.Registration{BrokerID: -1, KRaftEpoch: -1, Owner: 11}
+		}, keep},
+		"scribbled on, another's is not ours": {holding, func(v *zkstore.RoleView) {
+			v.Epoch, v.EpochVersion, v.Bad["/controller"] = 6, 6, "x"
+			v.Controller = &zkstore.Registration{BrokerID: -1, KRaftEpoch: -1, Owner: 12}
+		}, resign},
+		"a KRaft controller refuses":  {active, func(v *zkstore.RoleView) { v.Controller.KRaftEpoch = 3 }, refuse},
+		"an active migration refuses": {us, func(v *zkstore.RoleView) { v.Controller, v.Migration = nil, "x" }, refuse},
+		"work in progress refuses":    {active, func(v *zkstore.RoleView) { v.InProgress = []string{"x"} }, refuse},
 		"a handover to us is taken": {us, func(v *zkstore.RoleView) {
 			v.Controller, v.Handover = baton(2_000_002, 12, "b"), &zkstore.Handover{From: 2_000_002, To: 2_000_001, Consent: 5}
 		}, claim},
