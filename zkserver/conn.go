@@ -138,7 +138,7 @@ func (c *conn) soil() {
 // reply answers a request. The zxid is the state's that the client sees.
 func (c *conn) reply(xid int32, code jute.Code, r jute.Record) {
 	h := &jute.ReplyHeader{Xid: xid, Zxid: c.view.zxid, Err: code}
-	if code != jute.OK || r == nil {
+	if _, partial := r.(*jute.MultiResponse); r == nil || code != jute.OK && !partial {
 		c.write(h)
 		return
 	}

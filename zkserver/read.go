@@ -17,8 +17,7 @@ func (c *conn) read(op jute.Op, r jute.Record) (jute.Record, jute.Code) {
 	case *jute.PathKindRequest:
 		return c.watching(op, r)
 	case *jute.SetWatchesRequest:
-		c.setWatches(r)
-		return nil, jute.OK
+		return nil, c.setWatches(r)
 	case *jute.GetEphemeralsRequest:
 		return c.ephemerals(r.Prefix), jute.OK
 	case *jute.MultiRequest:
@@ -147,8 +146,12 @@ func (c *conn) watching(op jute.Op, r *jute.PathKindRequest) (jute.Record, jute.
 	return nil, jute.OK
 }
 
-// setWatches arms the watches of a client that was away, or tells it at once what it has missed.
-func (c *conn) setWatches(r *jute.SetWatchesRequest) {
+// setWatches arms the watches of a client that was away, or tells it at once what it has missed. A list must not be
+// null.
+func (c *conn) setWatches(r *jute.SetWatchesRequest) jute.Code {
+	if r.Data == nil || r.Exist == nil || r.Child == nil || r.Two && (r.Persistent == nil || r.Recursive == nil) {
+		return jute.MarshallingError
+	}
 	t := c.view
 	for _, p := range r.Data {
 		switch n := t.get(p); {
@@ -186,6 +189,7 @@ func (c *conn) setWatches(r *jute.SetWatchesRequest) {
 		t.data.add(p, c, recursive)
 		t.child.add(p, c, recursive)
 	}
+	return jute.OK
 }
 
 func (c *conn) ephemerals(prefix *string) jute.Record {
@@ -208,7 +212,7 @@ func (c *conn) multiRead(r *jute.MultiRequest) (jute.Record, jute.Code) {
 	for _, o := range r.Ops {
 		q, ok := o.Request.(*jute.PathWatchRequest)
 		if !ok {
-			return nil, jute.MarshallingError
+			return out, jute.MarshallingError // which is sent all the same
 		}
 		// A watch flag inside is not looked at.
 		rsp, code := c.readNode(o.Op, &jute.PathWatchRequest{Path: q.Path})

@@ -43,7 +43,7 @@ func (s *Server) save(file string) error {
 	for _, path := range slices.Sorted(maps.Keys(s.tree.nodes)) { // parents come before their children
 		n := s.tree.nodes[path]
 		st := n.stat()
-		st.Cversion = n.creates
+		st.Cversion, st.EphemeralOwner = n.creates, n.owner
 		b = st.Append(jute.AppendACLs(jute.AppendBuffer(jute.AppendString(b, path), n.data), n.acl))
 	}
 	b = jute.AppendInt(b, int32(crc32.ChecksumIEEE(b)))

@@ -26,10 +26,14 @@ type znode struct {
 // what is missing to the number of children.
 func (n *znode) stat() jute.Stat {
 	children := int32(len(n.children))
+	owner := n.owner
+	if owner == containerOwner {
+		owner = 0 // the mark stays inside
+	}
 	return jute.Stat{
 		Czxid: n.czxid, Mzxid: n.mzxid, Pzxid: n.pzxid, Ctime: n.ctime, Mtime: n.mtime,
 		Version: n.version, Cversion: 2*n.creates - children, Aversion: n.aversion,
-		EphemeralOwner: n.owner, DataLength: int32(len(n.data)), NumChildren: children,
+		EphemeralOwner: owner, DataLength: int32(len(n.data)), NumChildren: children,
 	}
 }
 

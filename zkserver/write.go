@@ -228,11 +228,11 @@ func readOnly(r *jute.MultiRequest) bool {
 	})
 }
 
-// validMulti refuses, as the real one does while it decodes, flags that are none.
+// validMulti refuses, as the real one does while it decodes, flags that are none, or that need a TTL where there is none.
 func validMulti(r *jute.MultiRequest) bool {
 	return !slices.ContainsFunc(r.Ops, func(o jute.MultiOp) bool {
 		c, ok := o.Request.(*jute.CreateRequest)
-		return ok && (c.Flags < 0 || c.Flags > jute.FlagTTLSequential)
+		return ok && (c.Flags < 0 || c.Flags > jute.FlagTTLSequential || !c.HasTTL && c.Flags >= jute.FlagTTL)
 	})
 }
 

@@ -23,7 +23,7 @@ func javaCases() []Case {
 			"create /e/y persistent x", "NOCHILDRENFOREPHEMERALS", "children /", "ok c e s-0000000001 t-0000000002"),
 		java("create with Stat", "create2 /x persistent abc", "ok /x 0 3", "create2 /x persistent abc", "NODEEXISTS"),
 		java("create with TTL", "ttl /x 1000", "UNIMPLEMENTED"),
-		java("multi", "multi create:/a create:/a/b set:/a check:/a:1", "ok create create setData check",
+		java("multi", "multi create:/a create:/a/b set:/a check:/a:1", "ok Create Create SetData Check",
 			"multi create:/q check:/a:7 delete:/a", "BADVERSION 0 -103 -2", "get /q", "NONODE"),
 		java("watches", "watch /x", "ok", "create /x persistent 1", "ok /x", "event", "ok NodeCreated /x",
 			"watch /x", "ok", "set /x 0 2", "ok 1", "event", "ok NodeDataChanged /x", "watchchildren /", "ok", "delete /x 1", "ok",

@@ -11,6 +11,10 @@ func mCreate(path string, flags int32) jute.MultiOp {
 	return jute.MultiOp{Op: jute.OpCreate, Request: &jute.CreateRequest{Path: path, Data: []byte{}, ACL: jute.WorldACL(), Flags: flags}}
 }
 
+func mCreate2(path string) jute.MultiOp {
+	return jute.MultiOp{Op: jute.OpCreate2, Request: &jute.CreateRequest{Path: path, ACL: jute.WorldACL()}}
+}
+
 func mDelete(path string, v int32) jute.MultiOp {
 	return jute.MultiOp{Op: jute.OpDelete, Request: &jute.PathVersionRequest{Path: path, Version: v}}
 }
@@ -92,7 +96,8 @@ func multiCases() []Case {
 			return []jute.MultiOp{mCreate(e.path("b"), 2), mCreate("bad", 0)}
 		}),
 		failing("with a TTL node", []jute.Code{ok, jute.Unimplemented}, func(e *Env) []jute.MultiOp {
-			return []jute.MultiOp{mCreate(e.path("b"), 0), mCreate(e.path("c"), 5)}
+			return []jute.MultiOp{mCreate(e.path("b"), 0), {Op: jute.OpCreateTTL,
+				Request: &jute.CreateRequest{Path: e.path("c"), ACL: jute.WorldACL(), Flags: 5, HasTTL: true, TTL: 9}}}
 		}),
 		failing("that deletes and creates again, then fails", []jute.Code{ok, ok, ok, jute.BadVersion}, func(e *Env) []jute.MultiOp {
 			return []jute.MultiOp{mDelete(e.path("a"), 0), mCreate(e.path("a"), 1), mSet(e.path("a"), "z", 0), mCheck(e.path("a"), 0)}
@@ -114,12 +119,18 @@ func multiMoreCases() []Case {
 			r := e.Dial()
 			r.ok(r.create(e.path("gone"), "", 0))
 			rs := r.multi(mCheck(e.Root, 0), mCreate(e.path("a"), 0), mCreate(e.path("s"), 2),
-				jute.MultiOp{Op: jute.OpCreate2, Request: &jute.CreateRequest{Path: e.path("b"), ACL: jute.WorldACL()}},
 				mSet(e.path("a"), "xy", 0), mDelete(e.path("gone"), 0))
-			list(e, "results", results(rs), "check", "create "+e.path("a"), "create "+e.path("s0000000002"),
-				"create2 "+e.path("b"), "setData", "delete")
-			same(e, "the Stat of setData", *rs[4].Response.(*jute.Stat), r.stat(e.path("a")))
-			same(e, "the Stat of create2", rs[3].Response.(*jute.PathStatResponse).Stat, r.stat(e.path("b")))
+			list(e, "results", results(rs), "check", "create "+e.path("a"), "create "+e.path("s0000000002"), "setData", "delete")
+			same(e, "the Stat of setData", *rs[3].Response.(*jute.Stat), r.stat(e.path("a")))
+		}},
+		{Name: "multi with create2", Min: v36, Run: func(e *Env) {
+			r := e.Dial()
+			rs := r.multi(mCreate2(e.path("b")))
+			list(e, "results", results(rs), "create2 "+e.path("b"))
+			same(e, "the Stat", rs[0].Response.(*jute.PathStatResponse).Stat, r.stat(e.path("b")))
+		}, Older: func(e *Env) {
+			r := e.Dial()
+			list(e, "results", results(r.multi(mCreate2(e.path("b")))), "create "+e.path("b")) // and no Stat
 		}},
 		{Name: "multi has one zxid", Run: func(e *Env) {
 			r := e.Dial()
@@ -141,6 +152,9 @@ func multiMoreCases() []Case {
 		{Name: "multi sets twice: the first result is of then", Run: func(e *Env) {
 			r := e.Dial()
 			rs := r.multi(mSet(e.Root, "1", -1), mSet(e.Root, "22", -1))
+			if len(rs) != 2 {
+				e.Fatal(rs)
+			}
 			same(e, "version", rs[0].Response.(*jute.Stat).Version, 1)
 			same(e, "length", rs[0].Response.(*jute.Stat).DataLength, 1)
 			same(e, "version", rs[1].Response.(*jute.Stat).Version, 2)
@@ -191,6 +205,7 @@ func multiMoreCases() []Case {
 		{Name: "multi with flags that are none is refused", Run: func(e *Env) {
 			r := e.Dial()
 			r.want(r.do(jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{mCreate(e.path("a"), 9)}}, nil), jute.MarshallingError)
+			r.want(r.do(jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{mCreate(e.path("a"), 5)}}, nil), jute.MarshallingError)
 		}},
 		{Name: "multi with setACL is refused", Run: func(e *Env) {
 			r := e.Dial()
@@ -248,7 +263,16 @@ func multiReadCases() []Case {
 			r.ok(r.do(jute.OpMultiRead, &jute.MultiRequest{}, &jute.MultiResponse{}))
 		}),
 		read("with a write is refused", func(e *Env, r *Raw) {
-			r.want(r.do(jute.OpMultiRead, &jute.MultiRequest{Ops: []jute.MultiOp{mSet(e.Root, "", -1)}}, nil), jute.MarshallingError)
+			h, body, err := r.Reply(r.Send(jute.OpMultiRead, &jute.MultiRequest{Ops: []jute.MultiOp{get(e.path("a")), mSet(e.Root, "", -1)}}))
+			var rsp jute.MultiResponse
+			if err == nil {
+				err = jute.Unmarshal(body, &rsp)
+			}
+			r.want(h.Err, jute.MarshallingError)
+			if err != nil {
+				e.Error(err)
+			}
+			list(e, "results before it", results(rsp.Results), "-101")
 			same(e, "version", r.stat(e.Root).Version, 0)
 		}),
 		read("sets no watches", func(e *Env, r *Raw) {

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"baton/jute"
@@ -95,7 +94,13 @@ func createCases() []Case {
 		{Name: "create without an ACL", Run: func(e *Env) {
 			r := e.Dial()
 			r.want(r.do(jute.OpCreate, &jute.CreateRequest{Path: e.path("x"), ACL: []jute.ACL{}}, nil), jute.InvalidACL)
+		}},
+		{Name: "create with a null ACL", Min: v36, Run: func(e *Env) {
+			r := e.Dial()
 			r.want(r.do(jute.OpCreate, &jute.CreateRequest{Path: e.path("x")}, nil), jute.InvalidACL)
+		}, Older: func(e *Env) {
+			r := e.Dial()
+			r.want(r.do(jute.OpCreate, &jute.CreateRequest{Path: e.path("x")}, nil), jute.MarshallingError)
 		}},
 		{Name: "create says BadArguments before InvalidACL", Run: func(e *Env) {
 			r := e.Dial()
@@ -103,7 +108,7 @@ func createCases() []Case {
 		}},
 		{Name: "create says InvalidACL before NoNode", Run: func(e *Env) {
 			r := e.Dial()
-			r.want(r.do(jute.OpCreate, &jute.CreateRequest{Path: e.path("no/x")}, nil), jute.InvalidACL)
+			r.want(r.do(jute.OpCreate, &jute.CreateRequest{Path: e.path("no/x"), ACL: []jute.ACL{}}, nil), jute.InvalidACL)
 		}},
 	}
 	return append(cases, createKindCases()...)
@@ -161,7 +166,7 @@ func createKindCases() []Case {
 			r := e.Dial()
 			var rsp jute.PathStatResponse
 			r.ok(r.do(jute.OpCreateContainer, &jute.CreateRequest{Path: e.path("c"), ACL: jute.WorldACL(), Flags: 4}, &rsp))
-			same(e, "owner", rsp.Stat.EphemeralOwner, math.MinInt64)
+			same(e, "owner", rsp.Stat.EphemeralOwner, 0) // which it is not told
 			r.ok(r.create(e.path("c/x"), "", 0))
 		}},
 		{Name: "container without children stays until it has had some", Run: func(e *Env) {

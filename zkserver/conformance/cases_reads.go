@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"time"
 
 	"baton/jute"
@@ -200,7 +201,7 @@ func readCases() []Case {
 			r.auth("digest", "alice:secret")
 			r.ok(r.do(jute.OpWhoAmI, nil, &w))
 			same(e, "two", len(w.Clients), 2)
-			same(e, "digest", w.Clients[1], jute.ClientInfo{Scheme: "digest", User: "alice"})
+			same(e, "digest", slices.Contains(w.Clients, jute.ClientInfo{Scheme: "digest", User: "alice"}), true)
 		}},
 		{Name: "reconfig is disabled", Min: v353, Run: func(e *Env) {
 			r := e.Dial()

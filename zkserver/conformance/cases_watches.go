@@ -172,13 +172,30 @@ func watchMoreCases() []Case {
 	}
 }
 
+// rearm is a request whose lists are all there, if empty.
+func rearm(r jute.SetWatchesRequest) *jute.SetWatchesRequest {
+	for _, l := range []*[]string{&r.Data, &r.Exist, &r.Child, &r.Persistent, &r.Recursive} {
+		*l = append([]string{}, *l...)
+	}
+	return &r
+}
+
+func rearm2(r jute.SetWatchesRequest) *jute.SetWatchesRequest {
+	r.Two = true
+	return rearm(r)
+}
+
 func setWatchesCases() []Case {
 	return []Case{
+		{Name: "setWatches with a null list is a marshalling error", Run: func(e *Env) {
+			r := e.Dial()
+			r.want(r.do(jute.OpSetWatches, &jute.SetWatchesRequest{}, nil), jute.MarshallingError)
+		}},
 		{Name: "setWatches arms what has not changed", Run: func(e *Env) {
 			r := e.Dial()
 			r.get(e.Root, false)
-			r.ok(r.do(jute.OpSetWatches, &jute.SetWatchesRequest{RelativeZxid: r.Zxid, Data: []string{e.Root},
-				Exist: []string{e.path("x")}, Child: []string{e.Root}}, nil))
+			r.ok(r.do(jute.OpSetWatches, rearm(jute.SetWatchesRequest{RelativeZxid: r.Zxid, Data: []string{e.Root},
+				Exist: []string{e.path("x")}, Child: []string{e.Root}}), nil))
 			r.saw()
 			r.setOK(e.Root, "")
 			r.saw("data changed " + e.Root)
@@ -195,9 +212,9 @@ func setWatchesCases() []Case {
 			r.ok(r.create(e.path("child/x"), "", 0))
 			r.ok(r.del(e.path("gone"), -1))
 			r.ok(r.create(e.path("new"), "", 0))
-			r.ok(r.do(jute.OpSetWatches, &jute.SetWatchesRequest{RelativeZxid: from,
+			r.ok(r.do(jute.OpSetWatches, rearm(jute.SetWatchesRequest{RelativeZxid: from,
 				Data: []string{e.path("data"), e.path("gone")}, Exist: []string{e.path("new")},
-				Child: []string{e.path("child"), e.path("gone")}}, nil))
+				Child: []string{e.path("child"), e.path("gone")}}), nil))
 			list(e, "seen with the reply", r.Seen, "data changed "+e.path("data"), "deleted "+e.path("gone"),
 				"created "+e.path("new"), "children changed "+e.path("child"), "deleted "+e.path("gone"))
 		}},
@@ -205,7 +222,7 @@ func setWatchesCases() []Case {
 			r := e.Dial()
 			from := r.Zxid
 			r.setOK(e.Root, "")
-			r.ok(r.do(jute.OpSetWatches, &jute.SetWatchesRequest{RelativeZxid: from, Data: []string{e.Root}}, nil))
+			r.ok(r.do(jute.OpSetWatches, rearm(jute.SetWatchesRequest{RelativeZxid: from, Data: []string{e.Root}}), nil))
 			r.setOK(e.Root, "")
 			r.saw("data changed " + e.Root)
 		}},
@@ -214,7 +231,7 @@ func setWatchesCases() []Case {
 			r.ok(r.create(e.path("x"), "", 0))
 			from := r.Zxid
 			r.setOK(e.path("x"), "")
-			r.ok(r.do(jute.OpSetWatches, &jute.SetWatchesRequest{RelativeZxid: from, Child: []string{e.Root}}, nil))
+			r.ok(r.do(jute.OpSetWatches, rearm(jute.SetWatchesRequest{RelativeZxid: from, Child: []string{e.Root}}), nil))
 			r.saw()
 		}},
 		{Name: "setWatches on a new connection of the session", Run: func(e *Env) {
@@ -224,18 +241,18 @@ func setWatchesCases() []Case {
 			r.Close()
 			o.setOK(e.Root, "")
 			n := r.resume()
-			n.ok(n.do(jute.OpSetWatches, &jute.SetWatchesRequest{RelativeZxid: from, Data: []string{e.Root}}, nil))
+			n.ok(n.do(jute.OpSetWatches, rearm(jute.SetWatchesRequest{RelativeZxid: from, Data: []string{e.Root}}), nil))
 			n.saw("data changed " + e.Root)
 		}},
 		{Name: "setWatches2 arms persistent watches and replays nothing", Min: v36, Op: jute.OpSetWatches2,
-			Body: &jute.SetWatchesRequest{Two: true}, Run: func(e *Env) {
+			Body: rearm2(jute.SetWatchesRequest{}), Run: func(e *Env) {
 				r := e.Dial()
 				r.ok(r.create(e.path("a"), "", 0))
 				from := r.Zxid
 				r.setOK(e.Root, "")
 				r.setOK(e.path("a"), "")
-				r.ok(r.do(jute.OpSetWatches2, &jute.SetWatchesRequest{Two: true, RelativeZxid: from,
-					Persistent: []string{e.Root}, Recursive: []string{e.path("a")}}, nil))
+				r.ok(r.do(jute.OpSetWatches2, rearm2(jute.SetWatchesRequest{RelativeZxid: from,
+					Persistent: []string{e.Root}, Recursive: []string{e.path("a")}}), nil))
 				r.saw()
 				r.setOK(e.Root, "")
 				r.setOK(e.Root, "")
@@ -243,12 +260,12 @@ func setWatchesCases() []Case {
 				r.saw("data changed "+e.Root, "data changed "+e.Root, "created "+e.path("a/b"))
 			}},
 		{Name: "setWatches2 does what setWatches does", Min: v36, Op: jute.OpSetWatches2,
-			Body: &jute.SetWatchesRequest{Two: true}, Run: func(e *Env) {
+			Body: rearm2(jute.SetWatchesRequest{}), Run: func(e *Env) {
 				r := e.Dial()
 				from := r.Zxid
 				r.setOK(e.Root, "")
-				r.ok(r.do(jute.OpSetWatches2, &jute.SetWatchesRequest{Two: true, RelativeZxid: from, Data: []string{e.Root},
-					Exist: []string{e.path("x")}, Child: []string{e.path("y")}}, nil))
+				r.ok(r.do(jute.OpSetWatches2, rearm2(jute.SetWatchesRequest{RelativeZxid: from, Data: []string{e.Root},
+					Exist: []string{e.path("x")}, Child: []string{e.path("y")}}), nil))
 				r.saw("data changed "+e.Root, "deleted "+e.path("y"))
 				r.ok(r.create(e.path("x"), "", 0))
 				r.saw("created " + e.path("x"))

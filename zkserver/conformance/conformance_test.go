@@ -24,6 +24,9 @@ func TestZkserver(t *testing.T) {
 	defer s.Close()
 	target := &conformance.Target{Server: "zkserver", Addr: l.Addr().String(), Version: conformance.Version{3, 8, 4},
 		MinSession: 2 * tick, MaxSession: time.Minute}
+	if !testing.Short() && haveJava() {
+		target.Java = javaClient(t)
+	}
 	run(t, target)
 }
 
