@@ -15,6 +15,10 @@ func mCreate2(path string) jute.MultiOp {
 	return jute.MultiOp{Op: jute.OpCreate2, Request: &jute.CreateRequest{Path: path, ACL: jute.WorldACL()}}
 }
 
+func mContainer(path string) jute.MultiOp {
+	return jute.MultiOp{Op: jute.OpCreateContainer, Request: &jute.CreateRequest{Path: path, ACL: jute.WorldACL(), Flags: 4}}
+}
+
 func mDelete(path string, v int32) jute.MultiOp {
 	return jute.MultiOp{Op: jute.OpDelete, Request: &jute.PathVersionRequest{Path: path, Version: v}}
 }
@@ -123,10 +127,13 @@ func multiMoreCases() []Case {
 			list(e, "results", results(rs), "check", "create "+e.path("a"), "create "+e.path("s0000000002"), "setData", "delete")
 			same(e, "the Stat of setData", *rs[3].Response.(*jute.Stat), r.stat(e.path("a")))
 		}},
-		{Name: "multi with create2", Min: v36, Run: func(e *Env) {
+		{Name: "multi with create2", Min: v38, Run: func(e *Env) {
 			r := e.Dial()
 			rs := r.multi(mCreate2(e.path("b")))
 			list(e, "results", results(rs), "create2 "+e.path("b"))
+			if e.Failed() {
+				return
+			}
 			same(e, "the Stat", rs[0].Response.(*jute.PathStatResponse).Stat, r.stat(e.path("b")))
 		}, Older: func(e *Env) {
 			r := e.Dial()
@@ -164,10 +171,12 @@ func multiMoreCases() []Case {
 			list(e, "results", results(r.multi(mCreate(e.path("s"), 2), mCreate(e.path("s"), 3), mCreate(e.path("t"), 2))),
 				"create "+e.path("s0000000000"), "create "+e.path("s0000000001"), "create "+e.path("t0000000002"))
 		}},
-		{Name: "multi with a container", Min: v36, Older: func(e *Env) {}, Run: func(e *Env) {
+		{Name: "multi with a container", Min: v38, Run: func(e *Env) {
 			r := e.Dial()
-			list(e, "results", results(r.multi(jute.MultiOp{Op: jute.OpCreateContainer,
-				Request: &jute.CreateRequest{Path: e.path("c"), ACL: jute.WorldACL(), Flags: 4}})), "create2 "+e.path("c"))
+			list(e, "results", results(r.multi(mContainer(e.path("c")))), "create2 "+e.path("c"))
+		}, Older: func(e *Env) {
+			r := e.Dial()
+			list(e, "results", results(r.multi(mContainer(e.path("c")))), "create "+e.path("c"))
 		}},
 		{Name: "multi fires watches in its order, before its reply", Run: func(e *Env) {
 			r, o := e.Dial(), e.Dial()
@@ -205,7 +214,13 @@ func multiMoreCases() []Case {
 		{Name: "multi with flags that are none is refused", Run: func(e *Env) {
 			r := e.Dial()
 			r.want(r.do(jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{mCreate(e.path("a"), 9)}}, nil), jute.MarshallingError)
+		}},
+		{Name: "multi with a flag that needs a TTL is refused", Min: v38, Run: func(e *Env) {
+			r := e.Dial()
 			r.want(r.do(jute.OpMulti, &jute.MultiRequest{Ops: []jute.MultiOp{mCreate(e.path("a"), 5)}}, nil), jute.MarshallingError)
+		}, Older: func(e *Env) {
+			r := e.Dial()
+			list(e, "results", results(r.multi(mCreate(e.path("a"), 5))), "-6")
 		}},
 		{Name: "multi with setACL is refused", Run: func(e *Env) {
 			r := e.Dial()
