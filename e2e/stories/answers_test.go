@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"baton/e2e/batonproc"
@@ -53,10 +55,10 @@ func (s *story) alike(q question, version int16, broker, baton string) {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, wait)
 	defer cancel()
-	err := kafka.Eventually(ctx, "Baton to answer as a broker", func(ctx context.Context) (bool, error) {
+	err := kafka.Eventually(ctx, "Baton to answer as a broker", func(context.Context) (bool, error) {
 		req := q.ask(version)
 		req.SetVersion(version)
-		theirs, ours := answer(ctx, broker, req), answer(ctx, baton, req)
+		theirs, ours := answer(s.ctx, broker, req), answer(s.ctx, baton, req)
 		if theirs != ours {
 			return false, fmt.Errorf("\nbroker: %s\n Baton: %s", around(theirs, ours), around(ours, theirs))
 		}
@@ -79,8 +81,11 @@ func around(text, other string) string {
 // answer is a node's answer in words, or that it closed the connection without one.
 func answer(ctx context.Context, addr string, req kmsg.Request) string {
 	resp, err := exchange(ctx, addr, req)
-	if err != nil {
-		return "no answer"
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return "closes the connection"
+	case err != nil:
+		return fmt.Sprintf("asking %s: %v", addr, err) // which no other answer is like
 	}
 	if m, ok := resp.(*kmsg.MetadataResponse); ok {
 		tidy(m)
