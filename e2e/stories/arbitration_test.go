@@ -1,8 +1,6 @@
 package stories
 
 import (
-	"encoding/json"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -21,27 +19,6 @@ func TestArbitration(t *testing.T) {
 	s.step("hand-back holds", (*story).handbackHolds)
 	s.step("hand-over", (*story).handedOver)
 	s.neverLeaderless(s.finish())
-}
-
-// tenure is one holder's time in /controller.
-type tenure struct {
-	holder int
-	czxid  int64
-	epoch  string
-}
-
-// tenure reads who holds now.
-func (s *story) tenure() (t tenure) {
-	s.Helper()
-	data, stat, err := s.cluster.Conn.Get("/controller")
-	s.must(err)
-	var v struct {
-		BrokerID int `json:"brokerid"`
-	}
-	s.must(json.Unmarshal(data, &v))
-	epoch, _, err := s.cluster.Conn.Get("/controller_epoch")
-	s.must(err)
-	return tenure{v.BrokerID, stat.Czxid, string(epoch)}
 }
 
 // allKilled: without any Baton, Kafka's own controller goes on, and a returning Baton takes the role back.
@@ -78,14 +55,6 @@ func (s *story) twoActive() {
 	if now := s.tenure(); now != before {
 		s.Errorf("the role moved from %+v to %+v", before, now)
 	}
-}
-
-// soak is how long something has to last, briefly or in a soak.
-func soak(brief, long time.Duration) time.Duration {
-	if os.Getenv("BATON_SOAK") == "1" {
-		return long
-	}
-	return brief
 }
 
 // handbackHolds: after a hand-back no Baton claims, however often it is started anew and whoever else gives the role

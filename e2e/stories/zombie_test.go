@@ -1,7 +1,6 @@
 package stories
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -36,22 +35,6 @@ func TestZombie(t *testing.T) {
 	}
 	s.step("stop of replicas on its way", (*story).zombieStopReplica)
 	s.neverLeaderless(s.finish())
-}
-
-// step runs a part of the story. Its Batons end with it, and then a broker has the role.
-func (s *story) step(name string, f func(*story)) {
-	s.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, 3*time.Minute)
-	defer cancel()
-	ok := s.Run(name, func(t *testing.T) {
-		part := *s
-		part.T, part.ctx = t, ctx
-		f(&part)
-	})
-	if !ok {
-		s.FailNow()
-	}
-	s.embedded()
 }
 
 // znodeTopic creates a topic of one partition as Kafka's tools of old do: by its znode, so that nobody has to answer.
@@ -114,25 +97,15 @@ func (s *story) zombieStopped() {
 	if n := s.framesSince(woken, zombie.ID()); n > 0 {
 		s.Errorf("the zombie sent %d requests after it was woken", n)
 	}
+	noticed, err := zombie.LogContains("ZooKeeper session ended")
+	s.must(err)
+	if !noticed {
+		s.Errorf("the zombie does not say that its session is over (log %s)", zombie.LogPath())
+	}
 	s.cli(next, 0, "handover", id(zombie.ID()), "--yes")
 	s.leads(zombie)
 	s.znodeTopic("zombie-4", 1, 2, 3)
 	s.must(s.cluster.WaitISRFull(s.ctx, "zombie-4"))
-}
-
-// role waits until the Baton says that it has this role.
-func (s *story) role(b *batonproc.Baton, role string) {
-	s.Helper()
-	s.metric(b, fmt.Sprintf(`baton_role{role="%s"} 1`, role))
-}
-
-// metric waits until the Baton's metrics have this line.
-func (s *story) metric(b *batonproc.Baton, line string) {
-	s.Helper()
-	s.must(kafka.Eventually(s.ctx, fmt.Sprintf("%s of Baton %d", line, b.ID()), func(ctx context.Context) (bool, error) {
-		_, body, err := b.Get(ctx, "/metrics")
-		return strings.Contains(body, "\n"+line+"\n"), err
-	}))
 }
 
 // zombieWrite holds a transaction of the active Baton on its way to ZooKeeper until another one has claimed. Its
