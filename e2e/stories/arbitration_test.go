@@ -23,7 +23,7 @@ func TestArbitration(t *testing.T) {
 
 // allKilled: without any Baton, Kafka's own controller goes on, and a returning Baton takes the role back.
 func (s *story) allKilled() {
-	active, standby := s.pair()
+	active, standby := s.pair(batonproc.Standby)
 	s.must(active.Kill())
 	s.must(standby.Kill())
 	broker := s.embedded()
@@ -90,7 +90,7 @@ func (s *story) handbackHolds() {
 // handedOver: on command and at an orderly stop the role goes from Baton to Baton with one new epoch, and no broker
 // gets it in between.
 func (s *story) handedOver() {
-	first, second := s.pair()
+	first, second := s.pair(batonproc.Standby)
 	start := s.tenure()
 	s.cli(first, 0, "handover", "--yes")
 	s.leads(second)

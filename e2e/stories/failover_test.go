@@ -21,9 +21,12 @@ type kill struct {
 // Baton that is configured as active takes the role from it. No message is lost and no partition loses its leader.
 func TestActiveKilled(t *testing.T) {
 	s := begin(t, kafka.Options{}, "orders")
-	holder, other := s.pair()
+	holder, other := s.pair(batonproc.Standby)
 	var kills []kill
 	for range rounds(20) {
+		if s.tenure().holder == other.ID() { // it moved by itself, on a machine too busy for a short session
+			holder, other = other, holder
+		}
 		kills = append(kills, kill{holder.ID(), time.Now()})
 		s.must(holder.Kill())
 		_, err := s.cluster.WaitController(s.ctx, func(id int) bool { return id != holder.ID() })

@@ -18,12 +18,12 @@ const secondID = batonproc.FirstID + 1
 // short makes Baton's session shorter than the brokers', so that its end is noticed soon.
 func short() map[string]string { return map[string]string{"zookeeper.session.timeout.ms": "2000"} }
 
-// pair starts a Baton that leads and a standby. The first one also takes the role from brokers.
-func (s *story) pair() (active, standby *batonproc.Baton) {
+// pair starts a Baton that leads and one that stands by in this mode. The first one also takes the role from brokers.
+func (s *story) pair(mode string) (active, standby *batonproc.Baton) {
 	s.Helper()
 	active = s.baton(batonproc.Options{Mode: batonproc.Active, Sets: short()})
 	s.leads(active)
-	standby = s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Standby, Sets: short()})
+	standby = s.baton(batonproc.Options{ID: secondID, Mode: mode, Sets: short()})
 	s.stands(standby)
 	return active, standby
 }

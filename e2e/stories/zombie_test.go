@@ -29,7 +29,7 @@ func TestZombie(t *testing.T) {
 	s.step("write on its way", (*story).zombieWrite)
 	for _, key := range []int16{leaderAndIsr, updateMetadata} {
 		s.step(fmt.Sprintf("request %d on its way", key), func(s *story) {
-			holder, next := s.pair()
+			holder, next := s.pair(batonproc.Active)
 			s.lateFrame(key, holder, next, func() { s.znodeTopic(fmt.Sprintf("late-%d", key), 1, 2, 3) })
 		})
 	}
@@ -69,7 +69,7 @@ func (s *story) framesSince(at time.Time, controller int) (n int) {
 // zombieStopped stops the active Baton while one broker owes it an answer and has more to be told, so that it wakes up
 // with something to send, and with news from ZooKeeper in its receive buffer, so that it has something to write.
 func (s *story) zombieStopped() {
-	zombie, next := s.pair()
+	zombie, next := s.pair(batonproc.Active)
 	held := s.cluster.Broker(1).Proxy(kafka.Internal).HoldNext(sentBy(zombie, leaderAndIsr))
 	s.znodeTopic("zombie-1", 1, 2, 3)
 	_, err := held.Wait(s.ctx)
@@ -170,7 +170,7 @@ func (s *story) lateFrame(key int16, holder, next *batonproc.Baton, provoke func
 // zombieStopReplica: a broker is told to stop its followers while it shuts down. It has to stay until the late request
 // arrives, so it leads a partition that no other broker can take over.
 func (s *story) zombieStopReplica() {
-	holder, next := s.pair()
+	holder, next := s.pair(batonproc.Active)
 	s.must(s.cluster.CreateTopicOn(s.ctx, "pinned", []int32{3, 2}))
 	s.must(s.cluster.Broker(2).Kill())
 	s.must(s.cluster.WaitPartitions(s.ctx, "broker 3 to be alone in sync", []string{"pinned"},
