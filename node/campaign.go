@@ -106,6 +106,8 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 		n.setReason(why)
 	case consent:
 		n.consent(ctx, s, v, why)
+	case withdraw:
+		n.withdraw(ctx, s, why)
 	case claim:
 		n.claim(ctx, s, v, why)
 	case refuse:
@@ -131,8 +133,21 @@ func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleVi
 	if t == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
 	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
 		n.log.Warn("consenting failed", zap.Error(err))
+	}
+}
+
+// withdraw takes back a consent that nobody is there to use: whoever comes back with
+// that id later would claim without having been asked.
+func (n *Node) withdraw(ctx context.Context, s *zkstore.Session, why string) {
+	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	if err := s.ClearHandover(ctx); err != nil {
+		n.log.Warn("withdrawing failed", zap.Error(err))
 	}
 }
 
@@ -144,7 +159,11 @@ func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView
 		return
 	}
 	start := time.Now()
-	fence, err := s.Claim(ctx, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
+	// A claim that cannot be settled, because nothing is connected, must not hold up the
+	// campaign: a stop, or the metrics. If it was won after all, the view will tell.
+	try, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	fence, err := s.Claim(try, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
 		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):

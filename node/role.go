@@ -25,12 +25,13 @@ const (
 type step int
 
 const (
-	wait    step = iota // somebody else holds, or may not be disturbed
-	refuse              // claiming would be unsafe; an operator should look
-	claim               // claim, replacing the present holder if there is one
-	keep                // we hold, go on
-	resign              // we held and do not any more
-	consent             // we hold and let the asking Baton take over
+	wait     step = iota // somebody else holds, or may not be disturbed
+	refuse               // claiming would be unsafe; an operator should look
+	claim                // claim, replacing the present holder if there is one
+	keep                 // we hold, go on
+	resign               // we held and do not any more
+	consent              // we hold and let the asking Baton take over
+	withdraw             // we hold and the Baton that we let take over is gone
 )
 
 // stance is what a process is, apart from what ZooKeeper says.
@@ -59,6 +60,8 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 			return resign, fmt.Sprintf("/controller_epoch has moved on to %d", v.Epoch)
 		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
 			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
+		case v.Handover != nil && v.Handover.Consent == v.Epoch && !isMember(v, v.Handover.To):
+			return withdraw, fmt.Sprintf("%d is gone", v.Handover.To)
 		}
 		return keep, ""
 	}
