@@ -38,6 +38,7 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.unreadable, scopeConfig+name)
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
+	delete(m.creating, name)
 	if t == nil {
 		return
 	}
