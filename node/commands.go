@@ -232,11 +232,16 @@ func (n *Node) Reload(context.Context) (applied, needsRestart []string, err erro
 	a, r := now.Reloadable(next)
 	merged := now.Reload(next)
 	n.cfg.Store(merged)
-	if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
-		return nil, nil, err
+	if merged.LogLevel != now.LogLevel { // else a level set at run time stays
+		if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
+			return nil, nil, err
+		}
 	}
-	if t := n.current(); t != nil {
-		t.Push(planner.SettingsChanged{Settings: settings(merged)})
+	n.mu.Lock()
+	t, cc := n.term, n.check
+	n.mu.Unlock()
+	if t != nil {
+		t.Push(planner.SettingsChanged{Settings: cc.reloaded(settings(merged))})
 	}
 	for _, c := range a {
 		applied = append(applied, c.String())

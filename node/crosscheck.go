@@ -58,10 +58,24 @@ func (n *Node) crossCheck(ctx context.Context, t *controller.Term, cc *crossChec
 	ibp, err := config.ParseIBP(facts.Configs["inter.broker.protocol.version"])
 	if err == nil && ibp.Compare(cc.lowest) < 0 {
 		cc.lowest = ibp
-		s := settings(c)
-		s.TopicIDs, s.LeaderRecovery = ibp.TopicIDs(), ibp.LeaderRecovery()
-		t.Push(planner.SettingsChanged{Settings: s})
+		t.Push(planner.SettingsChanged{Settings: cc.bound(settings(c))})
 	}
+}
+
+// bound takes from the settings what the lowest protocol does not have; cc.mu is held.
+func (cc *crossCheck) bound(s planner.Settings) planner.Settings {
+	s.TopicIDs, s.LeaderRecovery = s.TopicIDs && cc.lowest.TopicIDs(), s.LeaderRecovery && cc.lowest.LeaderRecovery()
+	return s
+}
+
+// reloaded is bound for settings that were read again.
+func (cc *crossCheck) reloaded(s planner.Settings) planner.Settings {
+	if cc == nil {
+		return s
+	}
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	return cc.bound(s)
 }
 
 // askController asks every live broker whom it takes for the controller and counts

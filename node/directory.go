@@ -26,10 +26,11 @@ type directory struct {
 	n  *Node
 	mu sync.Mutex
 
-	brokers   []cluster.Broker
-	read      time.Time
-	clusterID string
-	asked     map[int32]epoch.Broker // whose versions were learned while standby
+	brokers    []cluster.Broker
+	read       time.Time
+	clusterID  string
+	clusterErr string                 // why it could not be read, as logged last
+	asked      map[int32]epoch.Broker // whose versions were learned while standby
 }
 
 func newDirectory(n *Node) *directory { return &directory{n: n} }
@@ -120,8 +121,11 @@ func (d *directory) ClusterID() string {
 	if s := d.n.currentSession(); s != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if id, err := s.ReadClusterID(ctx); err == nil {
-			d.clusterID = id
+		id, err := s.ReadClusterID(ctx)
+		d.clusterID = id
+		if err != nil && err.Error() != d.clusterErr {
+			d.clusterErr = err.Error()
+			d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
 		}
 	}
 	return d.clusterID

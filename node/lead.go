@@ -44,7 +44,7 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 	}, t.Push)
 	t.SetChannels(channels)
 	n.mu.Lock()
-	n.term, n.force = t, false
+	n.term, n.check, n.force = t, check, false
 	n.reason = ""
 	n.mu.Unlock()
 	n.metrics.Claimed(int32(fence.Epoch))

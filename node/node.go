@@ -44,9 +44,10 @@ type Node struct {
 	viewSeen bool
 	changed  chan struct{} // closed and replaced with every new view
 	term     *controller.Term
-	force    bool      // an operator asked for a takeover
-	busy     bool      // a handback or a stop is under way: no claims
-	notUntil time.Time // no claim before, after a term that ended badly
+	check    *crossCheck // of the term
+	force    bool        // an operator asked for a takeover
+	busy     bool        // a handback or a stop is under way: no claims
+	notUntil time.Time   // no claim before, after a term that ended badly
 	failures int
 	reason   string // why we do not lead
 	alarms   []alarm
@@ -162,6 +163,8 @@ func (n *Node) enter(s *zkstore.Session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.session, n.viewSeen = s, false
+	// A registration that is spoilt later is then known as it was.
+	go n.dir.list()
 }
 
 // leave ends what stood on the session.
