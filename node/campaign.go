@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,6 +13,7 @@ import (
 	"baton/controller"
 	"baton/epoch"
 	"baton/metrics"
+	"baton/planner"
 	"baton/zkstore"
 )
 
@@ -48,6 +51,7 @@ func (n *Node) publish(s session) {
 	case v.Hold != nil:
 		role = metrics.Held
 	}
+	n.publishBad(v, holding)
 	n.metrics.SetRole(role)
 	n.metrics.Hold(v.Hold != nil)
 	standby, active := 0, 0
@@ -59,6 +63,23 @@ func (n *Node) publish(s session) {
 		}
 	}
 	n.metrics.Members(standby, active)
+}
+
+// publishBad names what decides about the role and cannot be understood. One that holds
+// does not refuse for it, so it is said here.
+func (n *Node) publishBad(v zkstore.RoleView, holding bool) {
+	paths := slices.Sorted(maps.Keys(v.Bad))
+	for _, path := range paths {
+		if why := v.Bad[path]; holding && n.badSaid[path] != why {
+			n.log.Error(string(planner.NoteBad), zap.String("text", path+": "+why))
+			n.alarm(path + ": " + why)
+		}
+	}
+	n.badSaid = v.Bad
+	n.metrics.BadZnodes(metrics.SourceRole, paths)
+	if !holding {
+		n.metrics.BadZnodes(metrics.SourceCluster, nil)
+	}
 }
 
 // stanceNow is what next needs to know of us; ok is false while nothing may be done.

@@ -30,6 +30,7 @@ type Node struct {
 	level   zap.AtomicLevel
 	started time.Time
 
+	badSaid map[string]string // by path; the campaign's own
 	version string
 	connect func(context.Context) (session, error)
 

@@ -9,6 +9,11 @@ import (
 	"baton/zkstore"
 )
 
+const (
+	pathController = "/controller"
+	pathHold       = "/baton/hold"
+)
+
 // Mode is controller.mode.
 type Mode string
 
@@ -46,7 +51,8 @@ type stance struct {
 // next decides from the role view alone; the reason is for people.
 func next(v zkstore.RoleView, s stance) (step, string) {
 	c := v.Controller
-	ours := c != nil && c.BrokerID == s.id && c.Owner == s.session
+	// The session that owns it says whose it is, also when somebody has scribbled on it.
+	ours := c != nil && c.Owner == s.session && (c.BrokerID == s.id || v.Bad[pathController] != "")
 	if s.holding {
 		switch {
 		case v.EpochVersion < s.version:
@@ -55,7 +61,7 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 			return resign, "/controller is no longer ours: " + holder(v)
 		case v.EpochVersion != s.version:
 			return resign, fmt.Sprintf("/controller_epoch has moved on to %d", v.Epoch)
-		case v.Hold != nil:
+		case v.Hold != nil && v.Bad[pathHold] == "":
 			return release, heldBy(v.Hold) // it was written while we were claiming
 		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
 			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
@@ -124,6 +130,8 @@ func holder(v zkstore.RoleView) string {
 	switch c := v.Controller; {
 	case c == nil:
 		return "nobody holds /controller"
+	case v.Bad[pathController] != "":
+		return "/controller cannot be understood"
 	case c.Baton != nil:
 		return fmt.Sprintf("Baton %d (%s)", c.BrokerID, c.Baton.Name)
 	default:

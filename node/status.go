@@ -137,6 +137,9 @@ func fillRole(out *admin.Status, v zkstore.RoleView) {
 	}
 	if c := v.Controller; c != nil {
 		out.Holder = &admin.Holder{ID: c.BrokerID, Kind: admin.HolderBroker, Since: c.Claimed}
+		if v.Bad[pathController] != "" {
+			out.Holder.Kind = admin.HolderUnknown
+		}
 		if c.Baton != nil {
 			out.Holder.Kind, out.Holder.Instance = admin.HolderBaton, c.Baton.Name
 		}

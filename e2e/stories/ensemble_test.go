@@ -22,10 +22,9 @@ func TestEnsemble(t *testing.T) {
 	s.leads(e.active)
 	e.standby = s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Standby, Sets: sets})
 	s.stands(e.standby)
-	s.step("leader killed", e.leaderKilled)
-	s.step("follower paused", e.followerPaused)
-	s.step("rolling restart", e.rollingRestart)
-	s.step("no quorum", e.noQuorum)
+	for _, misfortune := range []func(*story){e.leaderKilled, e.followerPaused, e.rollingRestart, e.noQuorum} {
+		misfortune(s)
+	}
 	s.finish()
 }
 

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,15 +31,19 @@ func (s *story) pair() (active, standby *batonproc.Baton) {
 // leads waits until the Baton is the controller and has loaded the cluster.
 func (s *story) leads(b *batonproc.Baton) {
 	s.Helper()
-	s.must(b.WaitActive(s.ctx))
-	s.must(b.WaitReady(s.ctx))
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	s.must(b.WaitActive(ctx))
+	s.must(b.WaitReady(ctx))
 }
 
 // stands waits until the Baton is a standby that could lead.
 func (s *story) stands(b *batonproc.Baton) {
 	s.Helper()
-	s.must(b.WaitStandby(s.ctx))
-	s.must(b.WaitReady(s.ctx))
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	s.must(b.WaitStandby(ctx))
+	s.must(b.WaitReady(ctx))
 }
 
 type kill struct {

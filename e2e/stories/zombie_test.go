@@ -38,18 +38,20 @@ func TestZombie(t *testing.T) {
 	s.neverLeaderless(s.finish())
 }
 
-// step runs a part of the story; its Batons end with it.
+// step runs a part of the story. Its Batons end with it, and then a broker has the role.
 func (s *story) step(name string, f func(*story)) {
 	s.Helper()
-	whole := s.T
-	ok := whole.Run(name, func(t *testing.T) {
+	ctx, cancel := context.WithTimeout(s.ctx, 3*time.Minute)
+	defer cancel()
+	ok := s.Run(name, func(t *testing.T) {
 		part := *s
-		part.T = t
+		part.T, part.ctx = t, ctx
 		f(&part)
 	})
 	if !ok {
-		whole.FailNow()
+		s.FailNow()
 	}
+	s.embedded()
 }
 
 // znodeTopic creates a topic of one partition as Kafka's tools of old do: by its znode, so that nobody has to answer.
@@ -138,10 +140,9 @@ func (s *story) metric(b *batonproc.Baton, line string) {
 func (s *story) zombieWrite() {
 	proxy, err := kafka.NewZooKeeperProxy(s, s.cluster.ZooKeeper.Servers[0].Addr())
 	s.must(err)
-	zombie := s.baton(batonproc.Options{Mode: batonproc.Standby, Sets: map[string]string{
+	zombie := s.baton(batonproc.Options{Mode: batonproc.Active, Sets: map[string]string{
 		"zookeeper.connect": proxy.Addr(), "zookeeper.session.timeout.ms": "30000"}})
-	s.stands(zombie)
-	s.cli(zombie, 0, "takeover", "--yes")
+	s.leads(zombie)
 	next := s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Active, Sets: short()})
 	s.stands(next)
 
