@@ -41,7 +41,7 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 			return Request{}, false // all of it is being decided; the outcome brings it up
 		}
 		return m.updateMetadata(b, l, m.limit(news)), true
-	case len(l.sr) > 0:
+	case len(l.sr) > 0 && m.now >= l.stopAgain:
 		return m.stopReplica(b, l), true
 	}
 	return Request{}, false
