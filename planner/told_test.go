@@ -138,3 +138,33 @@ func TestAMendedPartitionIsToldToWhoeverCameMeanwhile(t *testing.T) {
 		t.Error("the restarted follower was never told")
 	}
 }
+
+// Whether a replica is new decides where its broker may put it; that its topic was held
+// for a while does not make it old.
+func TestANewReplicaOfAHeldTopicStaysNew(t *testing.T) {
+	w := newTold(t)
+	w.step(planner.ChannelDown{Broker: 2, Conn: 2})
+	w.step(planner.TopicsChanged{Topics: []planner.TopicRead{{Name: "u", Partitions: []planner.PartitionRead{
+		{Assignment: partition.Assignment{Replicas: []int32{1, 2}}}}}}})
+	w.step(planner.WorkChanged{Reassigning: []string{"u"}})
+	w.step(planner.ChannelUp{Broker: 2, Epoch: 11, Conn: 3})
+	w.after(1_000)
+	find := func() (told, isNew bool) {
+		for _, r := range w.sent {
+			for _, q := range r.Topics {
+				if r.Broker == 2 && r.Kind == planner.LeaderAndISR && q.Name == "u" {
+					told, isNew = true, q.Partitions[0].IsNew
+				}
+			}
+		}
+		return told, isNew
+	}
+	if told, _ := find(); told {
+		t.Fatal("a held topic was told")
+	}
+	w.step(planner.WorkChanged{})
+	w.after(1_000)
+	if told, isNew := find(); !told || !isNew {
+		t.Errorf("told: %v, as new: %v", told, isNew)
+	}
+}
