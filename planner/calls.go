@@ -54,6 +54,9 @@ func (m *Machine) failCalls() {
 			c.alter.call.abort(m)
 		}
 	}
+	for _, it := range m.unread {
+		it.call.abort(m)
+	}
 	for _, c := range m.leavings {
 		m.reply(c.token, ControlledShutdownReply{Err: kerr.StaleControllerEpoch})
 	}

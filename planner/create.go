@@ -230,18 +230,3 @@ func (m *Machine) topicReady(name string, written Millis) bool {
 	}
 	return true
 }
-
-// knowsOf reports whether nothing about the partition is left to be told.
-func (l *ledger) knowsOf(id partition.ID) bool {
-	_, lai := l.lai[id]
-	_, um := l.um[id]
-	if lai || um {
-		return false
-	}
-	if l.out != nil {
-		if _, ok := l.out.items[id]; ok {
-			return false
-		}
-	}
-	return true
-}

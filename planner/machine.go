@@ -52,6 +52,7 @@ type Machine struct {
 	liveGen  uint64 // grows with every change of the list of live brokers
 	ledgers  map[int32]*ledger
 	waiting  map[partition.ID][]*alterItem
+	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
 	leavings []*shutdownCall
 	creates  []*createCall
 	blocks   map[uint64]struct{} // tokens of producer id calls under way
@@ -227,6 +228,8 @@ func (m *Machine) tick() {
 		}
 	}
 	m.repairAll()
+	m.dispelDoubts()
+	m.answerLater()
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000
 		m.rereadBroken()
