@@ -40,6 +40,8 @@ type Node struct {
 	acting  chan struct{} // one slot: the campaign is acting on the role view
 	stopped chan struct{} // closed when Run takes part no more
 
+	reloading sync.Mutex // one reload at a time, by signal or by command
+
 	mu       sync.Mutex
 	session  session
 	view     zkstore.RoleView
