@@ -113,6 +113,8 @@ func (n *Node) act(ctx, inner context.Context, s session) {
 		n.consent(ctx, s, v, why)
 	case release:
 		n.release(ctx, s, v, why)
+	case withdraw:
+		n.withdraw(ctx, s, why)
 	case claim:
 		n.claim(ctx, inner, s, v, why)
 	case refuse:
@@ -138,6 +140,8 @@ func (n *Node) consent(ctx context.Context, s session, v zkstore.RoleView, why s
 	if t == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
 	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
 		n.log.Warn("consenting failed", zap.Error(err))
 	}
@@ -156,6 +160,17 @@ func (n *Node) release(ctx context.Context, s session, v zkstore.RoleView, why s
 	}
 }
 
+// withdraw takes back a consent that nobody is there to use: whoever comes back with
+// that id later would claim without having been asked.
+func (n *Node) withdraw(ctx context.Context, s session, why string) {
+	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	if err := s.ClearHandover(ctx); err != nil {
+		n.log.Warn("withdrawing failed", zap.Error(err))
+	}
+}
+
 func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, why string) {
 	n.mu.Lock()
 	early := time.Now().Before(n.notUntil)
@@ -164,12 +179,18 @@ func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, 
 		return
 	}
 	start := time.Now()
-	fence, err := s.Claim(ctx, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
+	// A claim that cannot be settled, because nothing is connected, must not hold up the
+	// campaign: a stop, or the metrics. If it was won after all, the view will tell.
+	try, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	fence, err := s.Claim(try, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
 		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):
 		n.log.Info("somebody else was first", zap.String("tried because", why))
 		return // the view brings who
+	case ctx.Err() != nil || errors.Is(err, zkstore.ErrSession):
+		return // we stop, or begin anew with another session
 	case err != nil:
 		n.log.Warn("claiming failed", zap.Error(err))
 		n.setReason("claiming failed: " + err.Error())

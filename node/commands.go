@@ -252,8 +252,10 @@ func (n *Node) Reload(context.Context) (applied, needsRestart []string, err erro
 	a, r := now.Reloadable(next)
 	merged := now.Reload(next)
 	n.cfg.Store(merged)
-	if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
-		return nil, nil, err
+	if merged.LogLevel != now.LogLevel { // else a level set at run time stays
+		if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
+			return nil, nil, err
+		}
 	}
 	n.mu.Lock()
 	t := n.term // also one whose lease is in doubt: it may go on

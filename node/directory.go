@@ -34,7 +34,8 @@ type directory struct {
 	fetching chan struct{} // closed when the read under way has ended; nil: none
 	idTried  time.Time
 
-	clusterID string
+	clusterID  string
+	clusterErr string // why it could not be read, as logged last
 
 	// Of whoever fetches:
 	listed map[int32]bool  // the ids in the last list
@@ -175,8 +176,11 @@ func (d *directory) ClusterID() string {
 		defer func() { d.idTried = time.Now() }()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if id, err := s.ReadClusterID(ctx); err == nil {
-			d.clusterID = id
+		id, err := s.ReadClusterID(ctx)
+		d.clusterID = id
+		if err != nil && err.Error() != d.clusterErr {
+			d.clusterErr = err.Error()
+			d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
 		}
 	}
 	return d.clusterID

@@ -28,13 +28,14 @@ const (
 type step int
 
 const (
-	wait    step = iota // somebody else holds, or may not be disturbed
-	refuse              // claiming would be unsafe; an operator should look
-	claim               // claim, replacing the present holder if there is one
-	keep                // we hold, go on
-	resign              // we held and do not any more
-	consent             // we hold and let the asking Baton take over
-	release             // /controller is ours and must not be: give it up in order
+	wait     step = iota // somebody else holds, or may not be disturbed
+	refuse               // claiming would be unsafe; an operator should look
+	claim                // claim, replacing the present holder if there is one
+	keep                 // we hold, go on
+	resign               // we held and do not any more
+	consent              // we hold and let the asking Baton take over
+	withdraw             // we hold and the Baton that we let take over is gone
+	release              // /controller is ours and must not be: give it up in order
 )
 
 // stance is what a process is, apart from what ZooKeeper says.
@@ -65,6 +66,8 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 			return release, heldBy(v.Hold) // it was written while we were claiming
 		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
 			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
+		case v.Handover != nil && v.Handover.Consent == v.Epoch && !isMember(v, v.Handover.To):
+			return withdraw, fmt.Sprintf("%d is gone", v.Handover.To)
 		}
 		return keep, ""
 	}

@@ -89,7 +89,15 @@ func TestNext(t *testing.T) {
 		"the holder resigns when somebody else holds":  {holding, func(v *zkstore.RoleView) { ours(v); v.Controller = baton(2_000_002, 12, "b") }, resign},
 		"the holder resigns when the epoch moved":      {holding, func(v *zkstore.RoleView) { ours(v); v.Epoch, v.EpochVersion = 7, 7 }, resign},
 		"the holder consents to a member":              {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_002} }, consent},
-		"the holder ignores a stranger's wish":         {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009} }, keep},
+		"the holder takes its consent to a dead one back": {holding, func(v *zkstore.RoleView) {
+			ours(v)
+			v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009, Consent: 6}
+		}, withdraw},
+		"the holder waits for the one it lets take over": {holding, func(v *zkstore.RoleView) {
+			ours(v)
+			v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_002, Consent: 6}
+		}, keep},
+		"the holder ignores a stranger's wish": {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009} }, keep},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, why := next(view(c.change), c.stance); got != c.want {

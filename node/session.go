@@ -128,6 +128,8 @@ func (n *Node) enter(s session) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.session, n.viewSeen = s, false
+	// A registration that is spoilt later is then known as it was.
+	go n.dir.list()
 }
 
 // leave ends what stood on the session.

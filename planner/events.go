@@ -5,7 +5,7 @@
 // The order of truth is ZooKeeper, then memory, then brokers: a Plan's writes go out
 // under the Fence; their outcome comes back as a Committed event; only then the image
 // changes; and what brokers are told is only ever the difference between the image and
-// what they have acknowledged (the told ledger, told.go).
+// what they have acknowledged (ledger.go).
 package planner
 
 import (
