@@ -140,8 +140,10 @@ func isLost(err error) bool {
 // endpointController lets the endpoint reach the term that leads now.
 type endpointController struct{ n *Node }
 
+// Active implements server.Controller.
 func (e endpointController) Active() bool { return e.n.current() != nil }
 
+// Call implements server.Controller.
 func (e endpointController) Call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
 	t := e.n.current()
 	if t == nil {
@@ -154,6 +156,7 @@ func (e endpointController) Call(ctx context.Context, body planner.CallBody) (pl
 	return r, err
 }
 
+// View implements server.Controller.
 func (e endpointController) View(ctx context.Context, f func(planner.View)) error {
 	t := e.n.current()
 	if t == nil {

@@ -1,6 +1,3 @@
-// Package node is one Baton process from start to stop: its ZooKeeper sessions, the
-// campaign for the controller role, the terms it leads, and what operators ask of it.
-// It wires the shell packages together, which do not know each other.
 package node
 
 import (

@@ -132,10 +132,13 @@ func kafkaState(event string) int {
 // channelMetrics adapts the metrics to what channels tell.
 type channelMetrics struct{ m *metrics.Set }
 
+// RequestSent implements channel.Metrics.
 func (c channelMetrics) RequestSent(int32, planner.RequestKind, int) {}
 
+// RoundTrip implements channel.Metrics.
 func (c channelMetrics) RoundTrip(broker int32, kind planner.RequestKind, d time.Duration) {
 	c.m.RequestDone(kind.String(), broker, d)
 }
 
+// Connected implements channel.Metrics.
 func (c channelMetrics) Connected(broker int32, up bool) { c.m.BrokerConnected(broker, up) }
