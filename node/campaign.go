@@ -111,10 +111,10 @@ func (n *Node) act(ctx, inner context.Context, s session) {
 		n.setReason(why)
 	case consent:
 		n.consent(ctx, s, v, why)
-	case release:
-		n.release(ctx, s, v, why)
 	case withdraw:
 		n.withdraw(ctx, s, why)
+	case release:
+		n.release(ctx, s, v, why)
 	case claim:
 		n.claim(ctx, inner, s, v, why)
 	case refuse:
@@ -147,6 +147,17 @@ func (n *Node) consent(ctx context.Context, s session, v zkstore.RoleView, why s
 	}
 }
 
+// withdraw takes back a consent that nobody is there to use: whoever comes back with
+// that id later would claim without having been asked.
+func (n *Node) withdraw(ctx context.Context, s session, why string) {
+	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	if err := s.ClearHandover(ctx); err != nil {
+		n.log.Warn("withdrawing failed", zap.Error(err))
+	}
+}
+
 // release gives up /controller, which this session owns, with or without a term. If it
 // fails the next look at the view tries again.
 func (n *Node) release(ctx context.Context, s session, v zkstore.RoleView, why string) {
@@ -157,17 +168,6 @@ func (n *Node) release(ctx context.Context, s session, v zkstore.RoleView, why s
 	err := s.Release(ctx, epoch.Fence{Epoch: epoch.Controller(v.Epoch), Version: v.EpochVersion})
 	if err != nil && !isLost(err) {
 		n.log.Warn("releasing /controller failed", zap.Error(err))
-	}
-}
-
-// withdraw takes back a consent that nobody is there to use: whoever comes back with
-// that id later would claim without having been asked.
-func (n *Node) withdraw(ctx context.Context, s session, why string) {
-	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
-	defer cancel()
-	if err := s.ClearHandover(ctx); err != nil {
-		n.log.Warn("withdrawing failed", zap.Error(err))
 	}
 }
 

@@ -34,8 +34,8 @@ const (
 	keep                 // we hold, go on
 	resign               // we held and do not any more
 	consent              // we hold and let the asking Baton take over
-	withdraw             // we hold and the Baton that we let take over is gone
 	release              // /controller is ours and must not be: give it up in order
+	withdraw             // we hold and the Baton that we let take over is gone
 )
 
 // stance is what a process is, apart from what ZooKeeper says.
