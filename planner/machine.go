@@ -242,8 +242,10 @@ func (m *Machine) tick() {
 func (m *Machine) rereadBroken() {
 	var ids []partition.ID
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-		if p.Broken != "" {
-			ids = append(ids, partition.ID{Topic: t.Name, Number: p.Number})
+		id := partition.ID{Topic: t.Name, Number: p.Number}
+		if p.Broken != "" && !m.reads[id] { // ZooKeeper may be away for long
+			m.reads[id] = true
+			ids = append(ids, id)
 		}
 	})
 	if len(ids) > 0 {
