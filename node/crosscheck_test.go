@@ -4,23 +4,73 @@ import (
 	"testing"
 
 	"baton/config"
-	"baton/planner"
+	"baton/epoch"
 )
 
-// Settings read again do not allow what the lowest protocol in the cluster does not have.
-func TestReloadedSettingsAreBound(t *testing.T) {
-	old, err := config.ParseIBP("2.7")
+func ibp(t *testing.T, s string) config.IBP {
+	t.Helper()
+	v, err := config.ParseIBP(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := planner.Settings{TopicIDs: true, LeaderRecovery: true, MinISR: 2}
-	if got := (&crossCheck{lowest: old}).reloaded(s); got != (planner.Settings{MinISR: 2}) {
-		t.Errorf("%+v", got)
+	return v
+}
+
+func TestTheOldestBrokerDecides(t *testing.T) {
+	own, old, older := ibp(t, "3.9"), ibp(t, "2.8"), ibp(t, "2.4")
+	cc := newCrossCheck(nil)
+	live := map[int32]epoch.Broker{1: 10, 2: 20}
+	if !cc.begin(1, live) || cc.begin(1, live) {
+		t.Error("each incarnation is asked once")
 	}
-	if got := (&crossCheck{lowest: config.LatestIBP}).reloaded(s); got != s {
-		t.Errorf("%+v", got)
+	cc.failed(1)
+	if !cc.begin(1, live) {
+		t.Error("one that did not answer is asked again")
 	}
-	if got := (*crossCheck)(nil).reloaded(s); got != s {
-		t.Errorf("%+v", got)
+	cc.learned(1, old)
+	cc.begin(2, live)
+	cc.learned(2, older)
+	if got := cc.lowest(own); got != older {
+		t.Errorf("lowest is %v", got)
+	}
+	next := newCrossCheck(cc) // the next claim
+	if got := next.lowest(own); got != older || !next.begin(1, live) {
+		t.Errorf("the next claim knows %v, and asks again", got)
+	}
+	live[2] = 21 // restarted with a newer protocol
+	if !cc.begin(2, live) {
+		t.Error("a new incarnation is asked again")
+	}
+	cc.learned(2, own)
+	if got := cc.lowest(own); got != old {
+		t.Errorf("after the upgrade of 2: %v", got)
+	}
+	delete(live, 1)
+	cc.begin(2, live)
+	if got := cc.lowest(own); got != own {
+		t.Errorf("after the end of 1: %v", got)
+	}
+}
+
+func TestAReloadKeepsWhatTheBrokersAllow(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		a := w.join(t, a1, Standby)
+		if !a.settings().TopicIDs {
+			t.Fatal("the default protocol has topic ids")
+		}
+		a.check.learned(1, ibp(t, "2.4"))
+		if _, _, err := a.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := a.settings(); s.TopicIDs || s.LeaderRecovery {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestDifferencesAreNamedOnce(t *testing.T) {
+	cc := newCrossCheck(nil)
+	if !cc.news("a=1") || cc.news("a=1") || !cc.news("a=2") {
+		t.Error("once for each difference")
 	}
 }

@@ -92,6 +92,8 @@ func (e *ensemble) noQuorum(s *story) {
 		s.metric(b, "baton_lease_valid 0")
 	}
 	blind := time.Now()
+	// Broker 1 has to be told everything when it is connected again: something to send for a controller that dares.
+	s.cluster.Broker(1).Proxy(kafka.Internal).Cut()
 	for end := blind.Add(time.Minute); time.Now().Before(end); { // a minute is what is promised to be survived
 		s.more(10)
 	}
