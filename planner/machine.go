@@ -87,7 +87,11 @@ func (m *Machine) Active() bool { return m.active }
 
 // View is for readers on the goroutine that steps the machine.
 func (m *Machine) View() View {
-	return View{ControllerID: m.id, Fence: m.fence, Self: m.self, Image: m.im}
+	v := View{ControllerID: m.id, Fence: m.fence, Self: m.self, Image: m.im}
+	if m.active {
+		v.Self = m.selfEntry() // clients hear from us what they hear from brokers, the rack included
+	}
+	return v
 }
 
 // Step takes one event at a time now and returns what to do about it. now never goes
