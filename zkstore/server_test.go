@@ -86,7 +86,7 @@ func write(t *testing.T, s *Session, path, data string) {
 	if err := s.ensure(t.Context(), s.abs(parentOf(path))); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.put(t.Context(), path, []byte(data)); err != nil {
+	if err := s.put(t.Context(), path, []byte(data), func([]byte) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
