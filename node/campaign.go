@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"baton/controller"
+	"baton/epoch"
 	"baton/metrics"
 	"baton/planner"
 	"baton/zkstore"
@@ -18,7 +19,7 @@ import (
 
 // campaign acts on every change of the role view until the session or ctx ends. inner
 // goes on for as long as an orderly stop takes.
-func (n *Node) campaign(ctx, inner context.Context, s *zkstore.Session) error {
+func (n *Node) campaign(ctx, inner context.Context, s session) error {
 	// Something may have to be tried again without any change in ZooKeeper: a claim
 	// after a back-off, a release that met a lost connection.
 	again := time.NewTicker(500 * time.Millisecond)
@@ -33,12 +34,12 @@ func (n *Node) campaign(ctx, inner context.Context, s *zkstore.Session) error {
 		case <-n.wake:
 		case <-again.C:
 		}
-		n.act(inner, s)
+		n.act(ctx, inner, s)
 		n.publish(s)
 	}
 }
 
-func (n *Node) publish(s *zkstore.Session) {
+func (n *Node) publish(s session) {
 	n.metrics.LeaseValid(s.LeaseValid())
 	n.mu.Lock()
 	v, holding := n.view, n.term != nil
@@ -82,7 +83,7 @@ func (n *Node) publishBad(v zkstore.RoleView, holding bool) {
 }
 
 // stanceNow is what next needs to know of us; ok is false while nothing may be done.
-func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok bool) {
+func (n *Node) stanceNow(s session) (v zkstore.RoleView, st stance, ok bool) {
 	c := n.config()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -93,7 +94,11 @@ func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok 
 	return n.view, st, n.viewSeen && !n.busy
 }
 
-func (n *Node) act(ctx context.Context, s *zkstore.Session) {
+// act takes one step. What it asks of ZooKeeper ends with ctx, so that a stop does not
+// wait for servers that are away; a term that it starts lives as long as inner.
+func (n *Node) act(ctx, inner context.Context, s session) {
+	n.acting <- struct{}{}
+	defer func() { <-n.acting }()
 	v, st, ok := n.stanceNow(s)
 	if !ok {
 		return
@@ -106,8 +111,12 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 		n.setReason(why)
 	case consent:
 		n.consent(ctx, s, v, why)
+	case withdraw:
+		n.withdraw(ctx, s, why)
+	case release:
+		n.release(ctx, s, v, why)
 	case claim:
-		n.claim(ctx, s, v, why)
+		n.claim(ctx, inner, s, v, why)
 	case refuse:
 		if n.setReason(why) {
 			n.log.Error("refusing to claim", zap.String("reason", why))
@@ -121,7 +130,7 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 	}
 }
 
-func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+func (n *Node) consent(ctx context.Context, s session, v zkstore.RoleView, why string) {
 	h := *v.Handover
 	h.From, h.Consent = n.id(), v.Epoch
 	n.log.Info("consenting to a handover", zap.String("reason", why))
@@ -131,12 +140,38 @@ func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleVi
 	if t == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
 	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
 		n.log.Warn("consenting failed", zap.Error(err))
 	}
 }
 
-func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+// withdraw takes back a consent that nobody is there to use: whoever comes back with
+// that id later would claim without having been asked.
+func (n *Node) withdraw(ctx context.Context, s session, why string) {
+	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	if err := s.ClearHandover(ctx); err != nil {
+		n.log.Warn("withdrawing failed", zap.Error(err))
+	}
+}
+
+// release gives up /controller, which this session owns, with or without a term. If it
+// fails the next look at the view tries again.
+func (n *Node) release(ctx context.Context, s session, v zkstore.RoleView, why string) {
+	if n.setReason(why) {
+		n.log.Warn("giving up /controller", zap.String("reason", why))
+	}
+	n.endTerm(errors.New(why), true)
+	err := s.Release(ctx, epoch.Fence{Epoch: epoch.Controller(v.Epoch), Version: v.EpochVersion})
+	if err != nil && !isLost(err) {
+		n.log.Warn("releasing /controller failed", zap.Error(err))
+	}
+}
+
+func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, why string) {
 	n.mu.Lock()
 	early := time.Now().Before(n.notUntil)
 	n.mu.Unlock()
@@ -144,26 +179,34 @@ func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView
 		return
 	}
 	start := time.Now()
-	fence, err := s.Claim(ctx, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
+	// A claim that cannot be settled, because nothing is connected, must not hold up the
+	// campaign: a stop, or the metrics. If it was won after all, the view will tell.
+	try, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	fence, err := s.Claim(try, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
 		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):
 		n.log.Info("somebody else was first", zap.String("tried because", why))
 		return // the view brings who
+	case ctx.Err() != nil || errors.Is(err, zkstore.ErrSession):
+		return // we stop, or begin anew with another session
 	case err != nil:
 		n.log.Warn("claiming failed", zap.Error(err))
+		n.setReason("claiming failed: " + err.Error())
+		n.mu.Lock()
 		n.backOff()
+		n.mu.Unlock()
 		return
 	}
 	n.metrics.ClaimPhase(metrics.PhaseClaim, time.Since(start))
 	n.log.Info("claimed /controller", zap.Stringer("fence", fence), zap.String("reason", why), zap.Duration("took", time.Since(start)))
-	n.lead(ctx, s, fence)
+	n.lead(inner, s, fence)
 }
 
-// backOff keeps from claiming for a while that grows with failures in a row.
+// backOff keeps from claiming for a while that grows with failures in a row; n.mu is
+// held.
 func (n *Node) backOff() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.notUntil = time.Now().Add(500 * time.Millisecond << min(n.failures, 7))
 	n.failures++
 }
@@ -171,12 +214,16 @@ func (n *Node) backOff() {
 // ended decides what follows a term that did not end by losing the role: after a
 // reclaim we claim again over ourselves; after anything else the role is given up, so
 // that a process that can lead does.
-func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term, err error) {
+func (n *Node) ended(ctx context.Context, s session, t *controller.Term, err error) {
 	lost := errors.Is(err, errEnded) || isLost(err)
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil
 	}
+	if !lost {
+		n.backOff() // before anybody sees that there is no term: the view still says ours
+	}
+	n.broadcast()
 	n.mu.Unlock()
 	n.nudge()
 	if lost {
@@ -184,7 +231,6 @@ func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term
 		return
 	}
 	n.alarm(err.Error())
-	n.backOff()
 	if errors.Is(err, controller.ErrReclaim) {
 		n.metrics.Reclaim()
 		n.log.Error("claiming again", zap.Error(err))
@@ -214,85 +260,8 @@ func (n *Node) endTerm(reason error, drain bool) *controller.Term {
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil
+		n.broadcast()
 	}
 	n.mu.Unlock()
 	return t
-}
-
-// stop leaves in order: to another Baton if there is one, so that no broker wins, else
-// to whoever claims first.
-func (n *Node) stop(ctx context.Context, s *zkstore.Session) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	n.mu.Lock()
-	holding, members := n.term != nil, n.view.Members
-	n.mu.Unlock()
-	if !holding {
-		return
-	}
-	for _, m := range members {
-		if m.ID == n.id() {
-			continue
-		}
-		try, done := context.WithTimeout(ctx, 3*time.Second)
-		err := n.handOver(try, s, m.ID)
-		done()
-		if err == nil {
-			n.log.Info("handed over", zap.Int32("to", m.ID))
-			return
-		}
-		n.log.Warn("handing over failed", zap.Int32("to", m.ID), zap.Error(err))
-	}
-	n.setBusy(true)
-	defer n.setBusy(false)
-	if t := n.endTerm(errors.New("stopping"), true); t != nil {
-		if err := s.Release(ctx, t.Fence()); err != nil {
-			n.log.Warn("releasing /controller failed", zap.Error(err))
-		}
-	}
-}
-
-func (n *Node) setBusy(on bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.busy = on
-}
-
-// handOver gives our consent and waits until the other Baton holds. It leads until then.
-func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error {
-	n.mu.Lock()
-	t := n.term
-	n.mu.Unlock()
-	if t == nil {
-		return errors.New("not the controller")
-	}
-	h := zkstore.Handover{From: n.id(), To: to, When: time.Now(), Consent: int32(t.Fence().Epoch)}
-	if err := s.OfferHandover(ctx, t.Fence(), h); err != nil {
-		return err
-	}
-	err := n.await(ctx, func(v zkstore.RoleView) bool {
-		return v.Controller != nil && v.Controller.BrokerID == to && v.Controller.Baton != nil
-	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), s.ClearHandover(context.WithoutCancel(ctx)))
-	}
-	n.endTerm(fmt.Errorf("handed over to %d", to), false)
-	return nil
-}
-
-// await blocks until the role view satisfies f.
-func (n *Node) await(ctx context.Context, f func(zkstore.RoleView) bool) error {
-	for {
-		n.mu.Lock()
-		v, seen, changed := n.view, n.viewSeen, n.changed
-		n.mu.Unlock()
-		if seen && f(v) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -17,11 +17,14 @@ func (n *Node) serverConfig() server.Config {
 	c := n.config()
 	out := server.Config{
 		ID: n.id(), ClusterID: n.dir.ClusterID,
-		AutoCreate:   func() bool { return n.config().AutoCreateTopics },
-		Offsets:      internalTopic(c.OffsetsTopic, 0),
-		Transactions: internalTopic(c.TransactionTopic, c.TransactionMinISR),
-		MaxFrame:     c.SocketRequestMaxBytes,
-		Log:          n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
+		AutoCreate: func() bool { return n.config().AutoCreateTopics },
+		Offsets:    func() server.InternalTopic { return internalTopic(n.config().OffsetsTopic, 0) },
+		Transactions: func() server.InternalTopic {
+			c := n.config()
+			return internalTopic(c.TransactionTopic, c.TransactionMinISR)
+		},
+		MaxFrame: c.SocketRequestMaxBytes,
+		Log:      n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
 		BrokerConfig: func() map[string]string {
 			m := map[string]string{}
 			for _, e := range n.config().Effective() {
@@ -43,6 +46,7 @@ func internalTopic(t config.InternalTopic, minISR int) server.InternalTopic {
 // endpointMetrics adapts the metrics to what the endpoint tells.
 type endpointMetrics struct{ m *metrics.Set }
 
+// Request implements server.Metrics.
 func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
 	how := "served"
 	if proxied {
@@ -51,6 +55,8 @@ func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
 	e.m.EndpointRequest(kmsg.NameForKey(key), how, took)
 }
 
+// Dropped implements server.Metrics.
 func (e endpointMetrics) Dropped(reason string) { e.m.EndpointRequest("none", "dropped: "+reason, 0) }
 
+// Connections implements server.Metrics.
 func (e endpointMetrics) Connections(delta int) { e.m.EndpointConnections(delta) }

@@ -270,7 +270,8 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 		m.bad(path, p.Broken)
 		return
 	}
-	changed := !p.Known || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
+	// A partition that could not be read was not told either, to brokers that came meanwhile.
+	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
 	p.Broken = ""
 	if changed {
 		m.im.Adopt(p, s.State, s.Zxid)

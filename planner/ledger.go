@@ -17,11 +17,13 @@ type ledger struct {
 	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
 	um    map[partition.ID]struct{}
 	sr    map[partition.ID]struct{} // StopReplica without delete
-	live  uint64                    // generation of the live list it acknowledged, 0 = none
-	knows map[int32]bool            // the ids of that list
-	out   *outstanding
-	until Millis // back-off after a refused request
-	fails int
+	// stopAgain is when what a broker would not stop is tried again.
+	stopAgain Millis
+	live      uint64         // generation of the live list it acknowledged, 0 = none
+	knows     map[int32]bool // the ids of that list
+	out       *outstanding
+	until     Millis // back-off after a refused request
+	fails     int
 	// later holds partitions that the broker would not take in: each waits by itself, so
 	// that one of them does not keep the broker from hearing of the others.
 	later map[partition.ID]wait

@@ -41,7 +41,7 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 			return Request{}, false // all of it is being decided; the outcome brings it up
 		}
 		return m.updateMetadata(b, l, m.limit(news)), true
-	case len(l.sr) > 0:
+	case len(l.sr) > 0 && m.now >= l.stopAgain:
 		return m.stopReplica(b, l), true
 	}
 	return Request{}, false
@@ -61,12 +61,12 @@ func (m *Machine) settled(l *ledger) []partition.ID {
 func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknownLeader bool) {
 	for _, id := range sorted(l.lai) {
 		t, p := m.im.Topic(id.Topic), m.im.Partition(id)
-		if p == nil || !p.Known || p.Broken != "" || t.Held != "" || !slices.Contains(p.Assignment.Replicas, broker) {
+		if p == nil || !p.Known || !slices.Contains(p.Assignment.Replicas, broker) {
 			delete(l.lai, id)
 			continue
 		}
-		if l.later[id].until > m.now {
-			continue
+		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now {
+			continue // not forgotten: that a replica is new must be said whenever it is told
 		}
 		leader := p.State.Leader
 		if m.inflight[id] != nil || leader == broker && m.im.Standing(p, broker) == partition.Lapsed {

@@ -55,7 +55,7 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 	case UpdateMetadata:
 		l.live, l.knows, l.fails = out.live, out.knows, 0
 	case StopReplica:
-		l.fails = 0
+		m.stopReplicaReplied(e, l, out)
 	case LeaderAndISR:
 		m.leaderAndISRReplied(e, l, out)
 	}
@@ -77,6 +77,31 @@ func (m *Machine) requestRefused(e BrokerReplied, l *ledger) {
 func (m *Machine) backOff(l *ledger) {
 	l.fails++
 	l.until = m.now + m.set.RetryAfter<<min(l.fails-1, 5)
+}
+
+// stopReplicaReplied: a replica that the broker did not stop goes on fetching its way
+// into the ISR that its broker is leaving. On a failed directory it does not, nor where
+// the broker has heard of a newer epoch.
+func (m *Machine) stopReplicaReplied(e BrokerReplied, l *ledger, out *outstanding) {
+	l.fails = 0
+	settled := map[partition.ID]bool{}
+	for _, p := range e.Partitions {
+		switch p.Code {
+		case 0, kerr.FencedLeaderEpoch.Code, kerr.StaleControllerEpoch.Code, kerr.KafkaStorageError.Code:
+			settled[p.ID] = true
+		}
+	}
+	failed := 0
+	for id := range out.items {
+		if !settled[id] {
+			l.sr[id] = struct{}{}
+			failed++
+		}
+	}
+	if failed > 0 {
+		l.stopAgain = m.now + 4*m.set.RetryAfter
+		m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not stop %d of %d replicas", e.Broker, failed, len(out.items))})
+	}
 }
 
 // leaderAndISRReplied reads the partitions' codes: 11 means that the broker has this

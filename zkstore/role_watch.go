@@ -56,6 +56,9 @@ func (w *roleWatch) event(ev zk.Event) {
 	defer signal(w.dirty)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if ev.Type == zk.EventSession {
+		w.barred++ // what was missed while disconnected comes in any order
+	}
 	switch ev.Path {
 	case pathController:
 		w.moved++

@@ -251,12 +251,19 @@ func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[s
 		}
 		if err != nil {
 			out.Bad = append(out.Bad, planner.Bad{Path: childPath(pathBrokerIDs, names[i]), Reason: err.Error()})
-			if numeric {
-				out.BadIDs = append(out.BadIDs, id)
+			if !numeric {
+				continue
+			}
+			out.BadIDs = append(out.BadIDs, id)
+			// Spoilt while a claim was not ours: what this session has read of the same
+			// incarnation is still true.
+			if old, ok := st.s.good.Load(names[i]); ok && old.(cluster.Broker).Epoch == epoch.Broker(n.stat.Czxid) {
+				out.Brokers = append(out.Brokers, old.(cluster.Broker))
 			}
 			continue
 		}
 		b.ID, b.Epoch = id, epoch.Broker(n.stat.Czxid)
+		st.s.good.Store(names[i], b)
 		out.Brokers = append(out.Brokers, b)
 	}
 	return out, stamps, nil
