@@ -22,6 +22,9 @@ func Walk(e *Env, seed uint64, n int) []string {
 	for range n {
 		w.step()
 	}
+	for _, p := range w.peers {
+		p.endSession()
+	}
 	for i, line := range w.log {
 		w.log[i] = strings.ReplaceAll(line, e.Root, "")
 	}
