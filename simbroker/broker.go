@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"baton/partition"
 )
 
 // Listener is a name with the address to listen on; port 0 picks a port, which a
@@ -231,6 +233,26 @@ func (b *Broker) FailDir(i int) error {
 		b.kill(p)
 	}
 	return nil
+}
+
+// DirOf returns the number of the log directory that holds a partition, -1 if none does.
+func (b *Broker) DirOf(topic string, number int32) int {
+	p, err := b.running()
+	if err != nil {
+		return -1
+	}
+	at, ok := ask(p, func() int {
+		for i, dir := range p.opts.Disk.dirs {
+			if dir.logs[partition.ID{Topic: topic, Number: number}] != nil {
+				return i
+			}
+		}
+		return -1
+	})
+	if !ok {
+		return -1
+	}
+	return at
 }
 
 // ID returns the broker's id.
