@@ -39,9 +39,13 @@ func topicID(topic string, base [16]byte) [16]byte {
 	return base
 }
 
-func topicA(topic string) option { return func(d *draft) { d.topic, d.id = topic, topicID(topic, idA) } }
-func topicB(topic string) option { return func(d *draft) { d.topic, d.id = topic, topicID(topic, idB) } }
-func noID(topic string) option   { return func(d *draft) { d.topic = topic } }
+func topicA(topic string) option {
+	return func(d *draft) { d.topic, d.id = topic, topicID(topic, idA) }
+}
+func topicB(topic string) option {
+	return func(d *draft) { d.topic, d.id = topic, topicID(topic, idB) }
+}
+func noID(topic string) option { return func(d *draft) { d.topic = topic } }
 
 // leads adds a partition: its leader, leader epoch, partition epoch. Replicas are 1, 2, 3.
 func leads(leader, leaderEpoch, version int32) option {
@@ -59,7 +63,9 @@ func last(change func(*kmsg.LeaderAndISRRequestTopicPartition)) option {
 	return func(d *draft) { change(&d.parts[len(d.parts)-1]) }
 }
 
-func elsewhere(ps *kmsg.LeaderAndISRRequestTopicPartition) { ps.Replicas, ps.ISR = []int32{2, 3}, []int32{2, 3} }
+func elsewhere(ps *kmsg.LeaderAndISRRequestTopicPartition) {
+	ps.Replicas, ps.ISR = []int32{2, 3}, []int32{2, 3}
+}
 
 func number(n int32) option {
 	return last(func(ps *kmsg.LeaderAndISRRequestTopicPartition) { ps.Partition = n })
@@ -81,7 +87,7 @@ func cached(leader int32) option {
 
 func alive(ids ...int32) option { return func(d *draft) { d.live = ids } }
 
-func at(version int16) option {
+func inVersion(version int16) option {
 	return func(d *draft) {
 		switch {
 		case d.l != nil:
@@ -225,7 +231,7 @@ func requestSteps() []controlStep {
 		sr("broker epoch above own", noID("req"), stops(0, 6, false), brokerEpoch(1000, true)),
 		lai("KRaft, own epoch", topicA("req"), leads(1, 7, 9), kraft),
 		um("KRaft, own epoch", kraft),
-		sr("KRaft, own epoch", noID("req"), stops(0, 7, false), at(4), kraft),
+		sr("KRaft, own epoch", noID("req"), stops(0, 7, false), inVersion(4), kraft),
 		lai("KRaft, epoch -1, same leader epoch", topicA("req"), leads(1, 6, 8), kraft, brokerEpoch(-1, false)),
 		um("KRaft, epoch -1", kraft, brokerEpoch(-1, false)),
 		um("back from KRaft"),
@@ -312,17 +318,17 @@ func stopSteps() []controlStep {
 
 func versionSteps() (out []controlStep) {
 	for v := int16(0); v <= 8; v++ {
-		out = append(out, um("with one partition", topicA("versions"), cached(1), at(v)))
+		out = append(out, um("with one partition", topicA("versions"), cached(1), inVersion(v)))
 	}
 	for v := int16(0); v <= 7; v++ {
 		topic := fmt.Sprint("lai-v", v)
-		out = append(out, lai("new", topicA(topic), leads(1, 3, 3), leads(2, 3, 3), at(v)),
-			lai("again", topicA(topic), leads(1, 3, 3), leads(2, 3, 3), at(v)))
+		out = append(out, lai("new", topicA(topic), leads(1, 3, 3), leads(2, 3, 3), inVersion(v)),
+			lai("again", topicA(topic), leads(1, 3, 3), leads(2, 3, 3), inVersion(v)))
 	}
 	for v := int16(0); v <= 4; v++ {
 		topic := fmt.Sprint("lai-v", v)
-		out = append(out, sr("lower epoch, kept", noID(topic), stops(0, 2, false), at(v)),
-			sr("same epoch, deleted", noID(topic), stops(0, 3, true), at(v)),
+		out = append(out, sr("lower epoch, kept", noID(topic), stops(0, 2, false), inVersion(v)),
+			sr("same epoch, deleted", noID(topic), stops(0, 3, true), inVersion(v)),
 			lai("made anew after that", topicB(topic), leads(1, 0, 0)))
 	}
 	return out
@@ -334,7 +340,7 @@ func epochSteps() []controlStep {
 		lai("controller epoch below", topicA("epochs"), leads(1, 5, 7), leads(2, 5, 7), controllerEpoch(9)),
 		um("controller epoch below", controllerEpoch(9)),
 		sr("controller epoch below", noID("lead"), stops(0, -2, true), controllerEpoch(9)),
-		lai("controller epoch below, v3", topicA("epochs"), leads(1, 5, 7), controllerEpoch(9), at(3)),
+		lai("controller epoch below, v3", topicA("epochs"), leads(1, 5, 7), controllerEpoch(9), inVersion(3)),
 		lai("stale broker epoch, controller epoch far above", topicA("epochs"), leads(1, 5, 7), controllerEpoch(99), brokerEpoch(-1, true)),
 		um("which was not remembered"),
 		sr("controller epoch raised by StopReplica", noID("epochs"), stops(0, 5, false), controllerEpoch(11)),
