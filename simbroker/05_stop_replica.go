@@ -8,17 +8,19 @@ import (
 )
 
 // StopReplica, v0-4 (10.2). v0-2 have one delete flag and no leader epoch. With a
-// top-level error no partition is listed.
+// stale epoch no partition is listed.
 func stopReplica(p *process, _ *request, req *kmsg.StopReplicaRequest) kmsg.Response {
 	resp := respond[*kmsg.StopReplicaResponse](req)
-	if resp.ErrorCode = p.admit(req.BrokerEpoch, req.ControllerEpoch, req.IsKRaftController); resp.ErrorCode != 0 {
+	if resp.ErrorCode = p.admit(req.BrokerEpoch, req.ControllerEpoch, req.IsKRaftController); resp.ErrorCode != 0 && resp.ErrorCode != kerr.UnknownServerError.Code {
 		return resp
 	}
 	for _, t := range req.Topics {
 		for _, s := range stopStates(req, &t) {
 			pc := kmsg.NewStopReplicaResponsePartition()
 			pc.Topic, pc.Partition = t.Topic, s.Partition
-			pc.ErrorCode = p.stopOne(partition.ID{Topic: t.Topic, Number: s.Partition}, s.LeaderEpoch, s.Delete)
+			if pc.ErrorCode = resp.ErrorCode; pc.ErrorCode == 0 {
+				pc.ErrorCode = p.stopOne(partition.ID{Topic: t.Topic, Number: s.Partition}, s.LeaderEpoch, s.Delete)
+			}
 			resp.Partitions = append(resp.Partitions, pc)
 		}
 	}

@@ -22,7 +22,8 @@ func (p *process) admit(brokerEpoch int64, controllerEpoch int32, kraft bool) in
 	switch {
 	case brokerEpoch == noBrokerEpoch:
 	case kraft:
-		// 3.4+: an IllegalStateException without the migration's configuration.
+		// 3.4+: an IllegalStateException without the migration's configuration. Unlike the
+		// refusals below it lists a StopReplica's partitions, too [observed 3.9.1].
 		return kerr.UnknownServerError.Code
 	case brokerEpoch < p.epoch:
 		return kerr.StaleBrokerEpoch.Code

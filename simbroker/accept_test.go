@@ -126,6 +126,7 @@ func TestAcceptance(t *testing.T) {
 		{"KRaft with an epoch", []any{
 			lisr(func(r *lreq, _ *lps) { r.IsKRaftController = true }), []int16{-1, -1},
 			umd(nil, func(r *kmsg.UpdateMetadataRequest) { r.IsKRaftController = true }), []int16{-1},
+			stop(5, false, func(r *kmsg.StopReplicaRequest) { r.IsKRaftController = true }), []int16{-1, -1},
 			umd(nil, func(r *kmsg.UpdateMetadataRequest) { r.IsKRaftController, r.BrokerEpoch = true, -1 }), []int16{0}}},
 		{"controller epoch below what any request said", []any{
 			umd(nil, func(r *kmsg.UpdateMetadataRequest) { r.ControllerEpoch = 11 }), []int16{0},

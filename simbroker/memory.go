@@ -132,7 +132,7 @@ func (h memHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	l, cut := h.m.listeners[addr], h.m.cut[p]
 	h.m.mu.Unlock()
 	if l == nil || cut {
-		return nil, fmt.Errorf("dial %s from %s: %w", addr, h.name, errRefused)
+		return nil, refused(addr)
 	}
 	ours, theirs := net.Pipe()
 	a, b := newMemConn(h.m, ours, p, addr), newMemConn(h.m, theirs, p, h.name)
@@ -141,11 +141,16 @@ func (h memHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 		return a, nil
 	case <-l.closed:
 		_, _ = a.Close(), b.Close()
-		return nil, fmt.Errorf("dial %s from %s: %w", addr, h.name, errRefused)
+		return nil, refused(addr)
 	case <-ctx.Done():
 		_, _ = a.Close(), b.Close()
 		return nil, ctx.Err()
 	}
+}
+
+// refused looks like TCP's error: clients tell the kinds of failures apart.
+func refused(addr string) error {
+	return &net.OpError{Op: "dial", Net: "memory", Addr: memAddr(addr), Err: errRefused}
 }
 
 type memAddr string

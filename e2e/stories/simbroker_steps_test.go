@@ -116,6 +116,7 @@ func controllerEpoch(e int32) option {
 // brokerEpoch is added to the broker's own; absolute if base is false.
 func brokerEpoch(e int64, base bool) option {
 	return func(d *draft) {
+		e := e
 		if base {
 			e += d.epoch
 		}
