@@ -6,6 +6,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 # The race detector makes a package several times slower; the limit is for a machine with two cores.
 TIMEOUT  ?= 20m
+# Seeds of the simulation in a soak.
+SEEDS    ?= 20000
 
 .PHONY: run test test-fast lint vet race e2e bench soak build clean help
 
@@ -41,7 +43,7 @@ bench: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')
 
 soak: ## the end-to-end tests with more rounds, and the simulation with more seeds
-	BATON_SOAK=1 $(GO) test -count=1 -timeout 6h $$($(GO) list ./... | grep -v '^baton/e2e')
+	BATON_SOAK=1 BATON_SIM_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 6h $$($(GO) list ./... | grep -v '^baton/e2e')
 	BATON_SOAK=1 $(GO) test -count=1 -timeout 12h -p 1 -v ./e2e/...
 
 clean:

@@ -50,6 +50,8 @@ const (
 const (
 	HolderBroker = "broker"
 	HolderBaton  = "baton"
+	// HolderUnknown: somebody holds, but the znode does not say who.
+	HolderUnknown = "unknown"
 )
 
 // Status is what `controller status` shows. Without the role a Baton sees what is in ZooKeeper; what only the
@@ -85,7 +87,7 @@ type Instance struct {
 // Holder is who is in /controller.
 type Holder struct {
 	ID       int32     `json:"id"`
-	Kind     string    `json:"kind"`               // broker or baton
+	Kind     string    `json:"kind"`               // broker, baton or unknown
 	Instance string    `json:"instance,omitempty"` // a Baton's name
 	Since    time.Time `json:"since,omitzero"`
 }

@@ -26,6 +26,9 @@ func ReadStatus(ctx context.Context, c *config.Config, r Reader) (admin.Status, 
 	st.InProgress = append(st.InProgress, role.InProgress...)
 	if h := role.Controller; h != nil {
 		st.Holder = &admin.Holder{ID: h.BrokerID, Kind: admin.HolderBroker, Since: h.Claimed}
+		if role.Bad["/controller"] != "" {
+			st.Holder.Kind = admin.HolderUnknown
+		}
 		if h.Baton != nil {
 			st.Holder.Kind, st.Holder.Instance = admin.HolderBaton, h.Baton.Name
 		}

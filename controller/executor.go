@@ -183,7 +183,11 @@ func (x *executor) do(ctx context.Context, w work) error {
 func (x *executor) read(ctx context.Context, r planner.Read) error {
 	t := x.term
 	if r.TopicConfig != "" {
-		t.queue.push(t.store.ReadTopicUnclean(ctx, r.TopicConfig))
+		c := t.store.ReadTopicUnclean(ctx, r.TopicConfig)
+		if ctx.Err() != nil {
+			return nil // not bad data: the role is ending
+		}
+		t.queue.push(c)
 	}
 	if len(r.States) == 0 {
 		return nil

@@ -32,6 +32,7 @@ type queue struct {
 	mu      sync.Mutex
 	entries []entry
 	calls   int
+	ticked  bool // a Tick waits: a second one would say nothing more
 	closed  bool
 	signal  chan struct{} // one slot: there is something
 }
@@ -41,18 +42,25 @@ func newQueue() *queue { return &queue{signal: make(chan struct{}, 1)} }
 // push adds an event; after close it is dropped, because its role is over.
 func (q *queue) push(ev planner.Event) { _ = q.add(entry{event: ev}) }
 
-// add refuses a call when too many wait, and anything after close.
+// add refuses a call when too many wait, and anything after close. A tick that finds
+// another one waiting is left out, so that a slow loop is not flooded with them.
 func (q *queue) add(e entry) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return ErrNotActive
 	}
-	if _, ok := e.event.(planner.Call); ok {
+	switch e.event.(type) {
+	case planner.Call:
 		if q.calls >= maxCalls {
 			return ErrBusy
 		}
 		q.calls++
+	case planner.Tick:
+		if q.ticked {
+			return nil
+		}
+		q.ticked = true
 	}
 	e.since = time.Now()
 	q.entries = append(q.entries, e)
@@ -69,7 +77,7 @@ func (q *queue) take(buf []entry) []entry {
 	defer q.mu.Unlock()
 	out := q.entries
 	q.entries = buf[:0]
-	q.calls = 0
+	q.calls, q.ticked = 0, false
 	return out
 }
 

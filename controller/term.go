@@ -103,11 +103,15 @@ func (t *Term) Progress() time.Time { return time.Unix(0, t.progress.Load()) }
 func (t *Term) Fence() epoch.Fence { return t.fence }
 
 // Stop ends the term for a reason and waits for it. With drain the writes in flight
-// finish first and no others are begun. Run must have been started.
+// finish first, for as long as ctx lasts, and no others are begun. Run must have been
+// or be about to be started. It may be called more than once, but not from the loop
+// (a View, an Observer), which it waits for.
 func (t *Term) Stop(ctx context.Context, reason error, drain bool) {
 	if drain {
 		t.exec.drain(ctx)
 	}
+	// At once: the loop may be in the middle of a long step before it notices.
+	t.open.Store(false)
 	t.stop(reason)
 	<-t.done
 }
@@ -118,15 +122,24 @@ func (t *Term) Open() bool { return t.open.Load() }
 // Run loads the cluster, leads it, and returns why that ended. When it returns no
 // frame is or will be written, and every call has been answered.
 func (t *Term) Run(ctx context.Context, prepare func(*planner.Claimed)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancelCause := context.WithCancelCause(ctx)
+	// The gate closes with whatever ends the term, not when the loop gets to notice.
+	cancel := func(cause error) {
+		t.open.Store(false)
+		cancelCause(cause)
+	}
 	defer cancel(nil)
 	defer close(t.done)
 	defer context.AfterFunc(t.stopping, func() { cancel(context.Cause(t.stopping)) })()
 	var wg sync.WaitGroup
 	loaded, err := t.store.Load(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // who ended it says more than that it was ended
+		}
+		err = fmt.Errorf("loading the cluster: %w", err)
 		t.end(err)
-		return fmt.Errorf("loading the cluster: %w", err)
+		return err
 	}
 	prepare(loaded)
 	t.queue.push(*loaded)
@@ -269,7 +282,8 @@ func (t *Term) forget(token uint64) {
 	delete(t.calls, token)
 }
 
-// View runs f on the loop's goroutine and waits for it.
+// View runs f on the loop's goroutine and waits for it: f only copies, as everything
+// else waits meanwhile. After an error f has not run and will not.
 func (t *Term) View(ctx context.Context, f func(planner.View)) error {
 	return t.ViewMachine(ctx, func(m *planner.Machine) { f(m.View()) })
 }
@@ -283,25 +297,33 @@ func (t *Term) ViewMachine(ctx context.Context, f func(*planner.Machine)) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := make(chan bool, 1)
+	// Taken by whoever comes first, the loop or a caller that waits no longer: f writes to
+	// what is the caller's.
+	var taken atomic.Bool
+	result := make(chan error, 1)
 	err := t.queue.add(entry{view: func(m *planner.Machine) {
-		if m.Active() {
+		switch {
+		case !taken.CompareAndSwap(false, true):
+		case !m.Active():
+			result <- ErrNotActive
+		default:
 			f(m)
+			result <- nil
 		}
-		done <- m.Active()
 	}})
 	if err != nil {
 		return err
 	}
 	select {
-	case ok := <-done:
-		if !ok {
-			return ErrNotActive
-		}
-		return nil
+	case err = <-result:
+		return err
 	case <-t.done:
-		return ErrNotActive
+		err = ErrNotActive
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	}
+	if taken.CompareAndSwap(false, true) {
+		return err
+	}
+	return <-result
 }

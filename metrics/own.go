@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -139,8 +140,27 @@ func (s *Set) Alarm(kind string) { s.own.alarms.WithLabelValues(label(kind)).Inc
 // HeldTopics is the number of topics not led because of work that is not served yet.
 func (s *Set) HeldTopics(n int) { s.own.held.Set(float64(n)) }
 
-// BadZnodes replaces the list of paths that cannot be understood; the first ones by the caller's order are named.
-func (s *Set) BadZnodes(paths []string) {
+// Source is who has read znodes that cannot be understood.
+type Source string
+
+// The sources: what decides about the role, and what the one that holds it leads.
+const (
+	SourceRole    Source = "role"
+	SourceCluster Source = "cluster"
+)
+
+// BadZnodes replaces a source's list of paths that cannot be understood; the first ones by name are named.
+func (s *Set) BadZnodes(from Source, now []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.Equal(s.bad[from], now) {
+		return
+	}
+	if s.bad == nil {
+		s.bad = map[Source][]string{}
+	}
+	s.bad[from] = slices.Clone(now)
+	paths := slices.Sorted(slices.Values(slices.Concat(s.bad[SourceRole], s.bad[SourceCluster])))
 	s.own.badCount.Set(float64(len(paths)))
 	s.own.badPaths.Reset()
 	for _, p := range paths[:min(len(paths), maxBadPaths)] {

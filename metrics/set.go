@@ -27,6 +27,7 @@ type Set struct {
 	active bool
 	counts Counts
 	queues map[int32]int // by broker, for the total
+	bad    map[Source][]string
 }
 
 // New makes a Set and registers it with reg, with constant labels on every metric (metrics.labels). It fails when a

@@ -185,12 +185,15 @@ func TestBadZnodesAreBounded(t *testing.T) {
 	for i := range 1000 {
 		paths = append(paths, fmt.Sprintf("/brokers/topics/t%d\xff%s", i, strings.Repeat("x", 300)))
 	}
-	s.BadZnodes(paths)
-	wantValue(t, reg, 1000, "baton_bad_znodes")
+	s.BadZnodes(SourceRole, []string{"/controller"})
+	s.BadZnodes(SourceCluster, paths)
+	wantValue(t, reg, 1001, "baton_bad_znodes")
 	if n := testutil.CollectAndCount(s.own.badPaths); n != maxBadPaths {
 		t.Errorf("%d series, want %d", n, maxBadPaths)
 	}
-	s.BadZnodes(nil)
+	s.BadZnodes(SourceCluster, nil)
+	wantValue(t, reg, 1, "baton_bad_znodes")
+	s.BadZnodes(SourceRole, nil)
 	if n := testutil.CollectAndCount(s.own.badPaths); n != 0 {
 		t.Errorf("%d series after all were repaired", n)
 	}

@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
 
 	"baton/controller"
+	"baton/epoch"
 	"baton/metrics"
+	"baton/planner"
 	"baton/zkstore"
 )
 
 // campaign acts on every change of the role view until the session or ctx ends. inner
 // goes on for as long as an orderly stop takes.
-func (n *Node) campaign(ctx, inner context.Context, s *zkstore.Session) error {
+func (n *Node) campaign(ctx, inner context.Context, s session) error {
 	// Something may have to be tried again without any change in ZooKeeper: a claim
 	// after a back-off, a release that met a lost connection.
 	again := time.NewTicker(500 * time.Millisecond)
@@ -30,12 +34,12 @@ func (n *Node) campaign(ctx, inner context.Context, s *zkstore.Session) error {
 		case <-n.wake:
 		case <-again.C:
 		}
-		n.act(inner, s)
+		n.act(ctx, inner, s)
 		n.publish(s)
 	}
 }
 
-func (n *Node) publish(s *zkstore.Session) {
+func (n *Node) publish(s session) {
 	n.metrics.LeaseValid(s.LeaseValid())
 	n.mu.Lock()
 	v, holding := n.view, n.term != nil
@@ -47,6 +51,7 @@ func (n *Node) publish(s *zkstore.Session) {
 	case v.Hold != nil:
 		role = metrics.Held
 	}
+	n.publishBad(v, holding)
 	n.metrics.SetRole(role)
 	n.metrics.Hold(v.Hold != nil)
 	standby, active := 0, 0
@@ -60,8 +65,25 @@ func (n *Node) publish(s *zkstore.Session) {
 	n.metrics.Members(standby, active)
 }
 
+// publishBad names what decides about the role and cannot be understood. One that holds
+// does not refuse for it, so it is said here.
+func (n *Node) publishBad(v zkstore.RoleView, holding bool) {
+	paths := slices.Sorted(maps.Keys(v.Bad))
+	for _, path := range paths {
+		if why := v.Bad[path]; holding && n.badSaid[path] != why {
+			n.log.Error(string(planner.NoteBad), zap.String("text", path+": "+why))
+			n.alarm(path + ": " + why)
+		}
+	}
+	n.badSaid = v.Bad
+	n.metrics.BadZnodes(metrics.SourceRole, paths)
+	if !holding {
+		n.metrics.BadZnodes(metrics.SourceCluster, nil)
+	}
+}
+
 // stanceNow is what next needs to know of us; ok is false while nothing may be done.
-func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok bool) {
+func (n *Node) stanceNow(s session) (v zkstore.RoleView, st stance, ok bool) {
 	c := n.config()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +94,11 @@ func (n *Node) stanceNow(s *zkstore.Session) (v zkstore.RoleView, st stance, ok 
 	return n.view, st, n.viewSeen && !n.busy
 }
 
-func (n *Node) act(ctx context.Context, s *zkstore.Session) {
+// act takes one step. What it asks of ZooKeeper ends with ctx, so that a stop does not
+// wait for servers that are away; a term that it starts lives as long as inner.
+func (n *Node) act(ctx, inner context.Context, s session) {
+	n.acting <- struct{}{}
+	defer func() { <-n.acting }()
 	v, st, ok := n.stanceNow(s)
 	if !ok {
 		return
@@ -85,8 +111,12 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 		n.setReason(why)
 	case consent:
 		n.consent(ctx, s, v, why)
+	case withdraw:
+		n.withdraw(ctx, s, why)
+	case release:
+		n.release(ctx, s, v, why)
 	case claim:
-		n.claim(ctx, s, v, why)
+		n.claim(ctx, inner, s, v, why)
 	case refuse:
 		if n.setReason(why) {
 			n.log.Error("refusing to claim", zap.String("reason", why))
@@ -100,7 +130,7 @@ func (n *Node) act(ctx context.Context, s *zkstore.Session) {
 	}
 }
 
-func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+func (n *Node) consent(ctx context.Context, s session, v zkstore.RoleView, why string) {
 	h := *v.Handover
 	h.From, h.Consent = n.id(), v.Epoch
 	n.log.Info("consenting to a handover", zap.String("reason", why))
@@ -110,12 +140,38 @@ func (n *Node) consent(ctx context.Context, s *zkstore.Session, v zkstore.RoleVi
 	if t == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
 	if err := s.PutHandoverConsent(ctx, t.Fence(), h); err != nil {
 		n.log.Warn("consenting failed", zap.Error(err))
 	}
 }
 
-func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView, why string) {
+// withdraw takes back a consent that nobody is there to use: whoever comes back with
+// that id later would claim without having been asked.
+func (n *Node) withdraw(ctx context.Context, s session, why string) {
+	n.log.Info("withdrawing the consent to a handover", zap.String("reason", why))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	if err := s.ClearHandover(ctx); err != nil {
+		n.log.Warn("withdrawing failed", zap.Error(err))
+	}
+}
+
+// release gives up /controller, which this session owns, with or without a term. If it
+// fails the next look at the view tries again.
+func (n *Node) release(ctx context.Context, s session, v zkstore.RoleView, why string) {
+	if n.setReason(why) {
+		n.log.Warn("giving up /controller", zap.String("reason", why))
+	}
+	n.endTerm(errors.New(why), true)
+	err := s.Release(ctx, epoch.Fence{Epoch: epoch.Controller(v.Epoch), Version: v.EpochVersion})
+	if err != nil && !isLost(err) {
+		n.log.Warn("releasing /controller failed", zap.Error(err))
+	}
+}
+
+func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, why string) {
 	n.mu.Lock()
 	early := time.Now().Before(n.notUntil)
 	n.mu.Unlock()
@@ -123,7 +179,11 @@ func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView
 		return
 	}
 	start := time.Now()
-	fence, err := s.Claim(ctx, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
+	// A claim that cannot be settled, because nothing is connected, must not hold up the
+	// campaign: a stop, or the metrics. If it was won after all, the view will tell.
+	try, cancel := context.WithTimeout(ctx, s.Timeout())
+	defer cancel()
+	fence, err := s.Claim(try, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
 		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):
@@ -131,18 +191,20 @@ func (n *Node) claim(ctx context.Context, s *zkstore.Session, v zkstore.RoleView
 		return // the view brings who
 	case err != nil:
 		n.log.Warn("claiming failed", zap.Error(err))
+		n.setReason("claiming failed: " + err.Error())
+		n.mu.Lock()
 		n.backOff()
+		n.mu.Unlock()
 		return
 	}
 	n.metrics.ClaimPhase(metrics.PhaseClaim, time.Since(start))
 	n.log.Info("claimed /controller", zap.Stringer("fence", fence), zap.String("reason", why), zap.Duration("took", time.Since(start)))
-	n.lead(ctx, s, fence)
+	n.lead(inner, s, fence)
 }
 
-// backOff keeps from claiming for a while that grows with failures in a row.
+// backOff keeps from claiming for a while that grows with failures in a row; n.mu is
+// held.
 func (n *Node) backOff() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.notUntil = time.Now().Add(500 * time.Millisecond << min(n.failures, 7))
 	n.failures++
 }
@@ -150,12 +212,16 @@ func (n *Node) backOff() {
 // ended decides what follows a term that did not end by losing the role: after a
 // reclaim we claim again over ourselves; after anything else the role is given up, so
 // that a process that can lead does.
-func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term, err error) {
+func (n *Node) ended(ctx context.Context, s session, t *controller.Term, err error) {
 	lost := errors.Is(err, errEnded) || isLost(err)
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil
 	}
+	if !lost {
+		n.backOff() // before anybody sees that there is no term: the view still says ours
+	}
+	n.broadcast()
 	n.mu.Unlock()
 	n.nudge()
 	if lost {
@@ -163,7 +229,6 @@ func (n *Node) ended(ctx context.Context, s *zkstore.Session, t *controller.Term
 		return
 	}
 	n.alarm(err.Error())
-	n.backOff()
 	if errors.Is(err, controller.ErrReclaim) {
 		n.metrics.Reclaim()
 		n.log.Error("claiming again", zap.Error(err))
@@ -193,6 +258,7 @@ func (n *Node) endTerm(reason error, drain bool) *controller.Term {
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil
+		n.broadcast()
 	}
 	n.mu.Unlock()
 	return t
@@ -200,7 +266,7 @@ func (n *Node) endTerm(reason error, drain bool) *controller.Term {
 
 // stop leaves in order: to another Baton if there is one, so that no broker wins, else
 // to whoever claims first.
-func (n *Node) stop(ctx context.Context, s *zkstore.Session) {
+func (n *Node) stop(ctx context.Context, s session) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	n.mu.Lock()
@@ -238,7 +304,7 @@ func (n *Node) setBusy(on bool) {
 }
 
 // handOver gives our consent and waits until the other Baton holds. It leads until then.
-func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error {
+func (n *Node) handOver(ctx context.Context, s session, to int32) error {
 	n.mu.Lock()
 	t := n.term
 	n.mu.Unlock()
@@ -253,23 +319,42 @@ func (n *Node) handOver(ctx context.Context, s *zkstore.Session, to int32) error
 		return v.Controller != nil && v.Controller.BrokerID == to && v.Controller.Baton != nil
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), s.ClearHandover(context.WithoutCancel(ctx)))
+		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), clearHandover(ctx, s))
 	}
 	n.endTerm(fmt.Errorf("handed over to %d", to), false)
 	return nil
 }
 
+// clearHandover withdraws a handover after ctx may have ended, but waits for ZooKeeper
+// only so long: a stop must come to its end.
+func clearHandover(ctx context.Context, s session) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return s.ClearHandover(ctx)
+}
+
+// errStopping ends commands that wait for something that cannot come any more.
+var errStopping = errors.New("this process is stopping")
+
 // await blocks until the role view satisfies f.
 func (n *Node) await(ctx context.Context, f func(zkstore.RoleView) bool) error {
+	return n.awaitState(ctx, func() bool { return n.viewSeen && f(n.view) })
+}
+
+// awaitState blocks until f, called with n.mu held, is true. It looks with every new
+// view and term.
+func (n *Node) awaitState(ctx context.Context, f func() bool) error {
 	for {
 		n.mu.Lock()
-		v, seen, changed := n.view, n.viewSeen, n.changed
+		ok, changed := f(), n.changed
 		n.mu.Unlock()
-		if seen && f(v) {
+		if ok {
 			return nil
 		}
 		select {
 		case <-changed:
+		case <-n.stopped:
+			return errStopping
 		case <-ctx.Done():
 			return ctx.Err()
 		}

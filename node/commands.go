@@ -9,19 +9,20 @@ import (
 	"go.uber.org/zap"
 
 	"baton/admin"
+	"baton/controller"
 	"baton/planner"
 	"baton/zkstore"
 )
 
 var errNoSession = errors.New("not connected to ZooKeeper")
 
-func (n *Node) currentSession() *zkstore.Session {
+func (n *Node) currentSession() session {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.session
 }
 
-func (n *Node) ready(ctx context.Context) (*zkstore.Session, zkstore.RoleView, error) {
+func (n *Node) ready(ctx context.Context) (session, zkstore.RoleView, error) {
 	s := n.currentSession()
 	if s == nil {
 		return nil, zkstore.RoleView{}, admin.Unreachable("%s", errNoSession)
@@ -57,11 +58,14 @@ func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(st
 	n.setForce(true)
 	defer n.setForce(false)
 	n.nudge()
-	if err := n.await(ctx, func(v zkstore.RoleView) bool { n.nudge(); return v.Controller != nil && v.Controller.BrokerID == id }); err != nil {
+	// For the term, not for the znode: that may be one of an earlier session, and the view
+	// often shows a claim before the claim's own answer is back.
+	var t *controller.Term
+	if err := n.awaitState(ctx, func() bool { t = n.term; n.nudge(); return t != nil }); err != nil {
 		return fmt.Errorf("not claimed: %w (%s)", err, n.why())
 	}
 	progress("claimed /controller")
-	return n.awaitLoaded(ctx, progress)
+	return n.awaitLoaded(ctx, t, progress)
 }
 
 func (n *Node) setForce(on bool) {
@@ -79,13 +83,7 @@ func (n *Node) why() string {
 	return n.reason
 }
 
-func (n *Node) awaitLoaded(ctx context.Context, progress func(string)) error {
-	n.mu.Lock()
-	t := n.term
-	n.mu.Unlock()
-	if t == nil {
-		return errors.New("the role was lost again: " + n.why())
-	}
+func (n *Node) awaitLoaded(ctx context.Context, t *controller.Term, progress func(string)) error {
 	select {
 	case <-t.Ready():
 	case <-t.Done():
@@ -93,9 +91,14 @@ func (n *Node) awaitLoaded(ctx context.Context, progress func(string)) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return t.View(ctx, func(v planner.View) {
-		progress(fmt.Sprintf("leading at epoch %d: %d brokers, %d topics, %d partitions", v.Fence.Epoch, v.Image.BrokerCount(), v.Image.TopicCount(), v.Image.PartitionCount()))
+	var text string
+	err := t.View(ctx, func(v planner.View) {
+		text = fmt.Sprintf("leading at epoch %d: %d brokers, %d topics, %d partitions", v.Fence.Epoch, v.Image.BrokerCount(), v.Image.TopicCount(), v.Image.PartitionCount())
 	})
+	if err == nil {
+		progress(text) // not in the view: the loop must not wait for an operator's terminal
+	}
+	return err
 }
 
 // Handback gives the role to Kafka's own controller and keeps every Baton from taking
@@ -114,6 +117,9 @@ func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(st
 	n.log.Info("handback asked for", zap.String("who", req.Who), zap.String("why", req.Why))
 	n.setBusy(true)
 	defer n.setBusy(false)
+	if err := n.awaitIdle(ctx); err != nil {
+		return admin.Handback{}, err
+	}
 	if err := s.PutHold(ctx, zkstore.Hold{Who: req.Who, When: time.Now(), Why: req.Why}); err != nil {
 		return admin.Handback{}, fmt.Errorf("writing the hold: %w", err)
 	}
@@ -122,8 +128,8 @@ func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(st
 	if t := n.endTerm(errors.New("handed back"), true); t != nil {
 		progress("writes in flight finished, channels closed")
 		epoch = int32(t.Fence().Epoch)
-		if err := s.Release(ctx, t.Fence()); err != nil {
-			return admin.Handback{}, fmt.Errorf("deleting /controller: %w; the hold stays, the session's end gives the role up", err)
+		if err := s.Release(ctx, t.Fence()); err != nil && !isLost(err) {
+			return admin.Handback{}, fmt.Errorf("deleting /controller: %w; the hold stays, and deleting is tried again", err)
 		}
 		progress("/controller released")
 	}
@@ -145,6 +151,18 @@ func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(st
 	out.Took = time.Since(start)
 	progress(fmt.Sprintf("broker %d has informed the brokers", out.Broker))
 	return out, nil
+}
+
+// awaitIdle waits for a step of the campaign that was begun before busy was set: a
+// claim under way would otherwise win the role that is being given up.
+func (n *Node) awaitIdle(ctx context.Context) error {
+	select {
+	case n.acting <- struct{}{}:
+		<-n.acting
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the campaign: %w", ctx.Err())
+	}
 }
 
 // awaitAnnounced waits until every reachable broker names the controller in its own
@@ -198,13 +216,13 @@ func (n *Node) Handover(ctx context.Context, to int32, req admin.Request, progre
 	return nil
 }
 
-func (n *Node) askHandover(ctx context.Context, s *zkstore.Session, from, to int32) error {
+func (n *Node) askHandover(ctx context.Context, s session, from, to int32) error {
 	if err := s.PutHandover(ctx, zkstore.Handover{From: from, To: to, When: time.Now()}); err != nil {
 		return fmt.Errorf("asking for the handover: %w", err)
 	}
 	err := n.await(ctx, func(v zkstore.RoleView) bool { return v.Controller != nil && v.Controller.BrokerID == to })
 	if err != nil {
-		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), s.ClearHandover(context.WithoutCancel(ctx)))
+		return errors.Join(fmt.Errorf("%d did not take over: %w", to, err), clearHandover(ctx, s))
 	}
 	return nil
 }
@@ -232,11 +250,16 @@ func (n *Node) Reload(context.Context) (applied, needsRestart []string, err erro
 	a, r := now.Reloadable(next)
 	merged := now.Reload(next)
 	n.cfg.Store(merged)
-	if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
-		return nil, nil, err
+	if merged.LogLevel != now.LogLevel { // else a level set at run time stays
+		if err := n.level.UnmarshalText([]byte(merged.LogLevel)); err != nil {
+			return nil, nil, err
+		}
 	}
-	if t := n.current(); t != nil {
-		t.Push(planner.SettingsChanged{Settings: settings(merged)})
+	n.mu.Lock()
+	t := n.term // also one whose lease is in doubt: it may go on
+	n.mu.Unlock()
+	if t != nil {
+		t.Push(planner.SettingsChanged{Settings: n.settings()})
 	}
 	for _, c := range a {
 		applied = append(applied, c.String())

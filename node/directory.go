@@ -20,19 +20,36 @@ import (
 // failed proxy attempt, not more.
 const directoryAge = 2 * time.Second
 
+// askAgain is when a broker that did not say which versions it reads is asked again.
+const askAgain = 10 * time.Second
+
 // directory knows where live brokers are, also on a standby, so that a client whose
 // metadata still names this Baton can be served by a broker.
 type directory struct {
-	n  *Node
-	mu sync.Mutex
+	n *Node
 
-	brokers   []cluster.Broker
-	read      time.Time
-	clusterID string
-	asked     map[int32]epoch.Broker // whose versions were learned while standby
+	mu       sync.Mutex
+	brokers  []cluster.Broker
+	tried    time.Time     // when the list was last read, or could not be
+	fetching chan struct{} // closed when the read under way has ended; nil: none
+	idTried  time.Time
+
+	clusterID  string
+	clusterErr string // why it could not be read, as logged last
+
+	// Of whoever fetches:
+	listed map[int32]bool  // the ids in the last list
+	asked  map[int32]asked // whose versions were asked for while standby
 }
 
-func newDirectory(n *Node) *directory { return &directory{n: n} }
+// asked is when an incarnation of a broker was asked for its versions.
+type asked struct {
+	epoch    epoch.Broker
+	when     time.Time
+	answered bool
+}
+
+func newDirectory(n *Node) *directory { return &directory{n: n, asked: map[int32]asked{}} }
 
 // Endpoints implements server.Brokers.
 func (d *directory) Endpoints(listener string) []server.Endpoint {
@@ -45,55 +62,99 @@ func (d *directory) Endpoints(listener string) []server.Endpoint {
 	return out
 }
 
-// list returns the live brokers, from the image if we lead, else from ZooKeeper.
+// list returns the live brokers, from the image if we lead, else from ZooKeeper. One
+// caller reads; meanwhile the others go by the list there is, and after a failure
+// nobody tries for a while: with ZooKeeper away each client would wait for it in turn.
 func (d *directory) list() []cluster.Broker {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if time.Since(d.read) < directoryAge {
+	if !d.tried.IsZero() && (time.Since(d.tried) < directoryAge || d.fetching != nil) {
+		defer d.mu.Unlock()
 		return d.brokers
 	}
+	if first := d.fetching; first != nil {
+		d.mu.Unlock()
+		<-first
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.brokers
+	}
+	done := make(chan struct{})
+	d.fetching = done
+	d.mu.Unlock()
+
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if brokers, err := d.fetch(ctx); err == nil {
-		d.brokers, d.read = brokers, time.Now()
-	} else {
+	brokers, err := d.fetch(ctx)
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fetching, d.tried = nil, time.Now()
+	close(done)
+	if err != nil {
 		d.n.log.Debug("reading the list of brokers failed", zap.Error(err))
+	} else {
+		d.brokers = brokers
 	}
 	return d.brokers
 }
 
 func (d *directory) fetch(ctx context.Context) (out []cluster.Broker, err error) {
-	if t := d.n.current(); t != nil {
+	t := d.n.current()
+	if t != nil {
 		err = t.View(ctx, func(v planner.View) {
 			for _, b := range v.Image.Brokers() {
 				out = append(out, *b)
 			}
 		})
-		return out, err
+	} else if s := d.n.currentSession(); s != nil {
+		out, _, err = s.ReadBrokers(ctx)
+	} else {
+		err = errNoSession
 	}
-	s := d.n.currentSession()
-	if s == nil {
-		return nil, errNoSession
+	if err != nil {
+		return nil, err
 	}
-	out, _, err = s.ReadBrokers(ctx)
-	d.learn(ctx, out)
-	return out, err
+	d.forget(out)
+	if t == nil { // the active one learns versions from its channels
+		d.learn(ctx, out)
+	}
+	return out, nil
+}
+
+// forget drops the versions of brokers that are not listed any more: the endpoint
+// offers what all have in common.
+func (d *directory) forget(brokers []cluster.Broker) {
+	now := map[int32]bool{}
+	for _, b := range brokers {
+		now[b.ID] = true
+	}
+	for id := range d.listed {
+		if !now[id] {
+			d.n.server.ForgetBroker(id)
+			delete(d.asked, id)
+		}
+	}
+	d.listed = now
 }
 
 // learn asks brokers that are new for the versions they read, so that a standby's
-// endpoint offers no more than what it can pass on. The active one learns it from its
-// channels.
+// endpoint offers no more than what it can pass on.
 func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
 	listener := d.n.config().ControllerListener()
 	var wg sync.WaitGroup
-	seen := map[int32]epoch.Broker{}
+	var mu sync.Mutex
 	for _, b := range brokers {
-		seen[b.ID] = b.Epoch
-		if d.asked[b.ID] == b.Epoch {
+		mu.Lock()
+		was := d.asked[b.ID]
+		mu.Unlock()
+		if was.epoch == b.Epoch && (was.answered || time.Since(was.when) < askAgain) {
 			continue
 		}
 		wg.Go(func() {
 			facts := check.Prober{Timeout: time.Second}.APIs(ctx, b, listener)
+			mu.Lock()
+			d.asked[b.ID] = asked{epoch: b.Epoch, when: time.Now(), answered: facts != nil}
+			mu.Unlock()
 			if facts == nil {
 				d.n.log.Debug("a broker did not say which versions it reads", zap.Int32("broker", b.ID))
 				return
@@ -102,26 +163,24 @@ func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
 		})
 	}
 	wg.Wait()
-	for id := range d.asked {
-		if _, ok := seen[id]; !ok {
-			d.n.server.ForgetBroker(id)
-		}
-	}
-	d.asked = seen
 }
 
 // ClusterID returns the id in /cluster/id, empty until it could be read.
 func (d *directory) ClusterID() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.clusterID != "" {
+	if d.clusterID != "" || (!d.idTried.IsZero() && time.Since(d.idTried) < directoryAge) {
 		return d.clusterID
 	}
 	if s := d.n.currentSession(); s != nil {
+		defer func() { d.idTried = time.Now() }()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if id, err := s.ReadClusterID(ctx); err == nil {
-			d.clusterID = id
+		id, err := s.ReadClusterID(ctx)
+		d.clusterID = id
+		if err != nil && err.Error() != d.clusterErr {
+			d.clusterErr = err.Error()
+			d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
 		}
 	}
 	return d.clusterID

@@ -17,11 +17,14 @@ func (n *Node) serverConfig() server.Config {
 	c := n.config()
 	out := server.Config{
 		ID: n.id(), ClusterID: n.dir.ClusterID,
-		AutoCreate:   func() bool { return n.config().AutoCreateTopics },
-		Offsets:      internalTopic(c.OffsetsTopic, 0),
-		Transactions: internalTopic(c.TransactionTopic, c.TransactionMinISR),
-		MaxFrame:     c.SocketRequestMaxBytes,
-		Log:          n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
+		AutoCreate: func() bool { return n.config().AutoCreateTopics },
+		Offsets:    func() server.InternalTopic { return internalTopic(n.config().OffsetsTopic, 0) },
+		Transactions: func() server.InternalTopic {
+			c := n.config()
+			return internalTopic(c.TransactionTopic, c.TransactionMinISR)
+		},
+		MaxFrame: c.SocketRequestMaxBytes,
+		Log:      n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
 		BrokerConfig: func() map[string]string {
 			m := map[string]string{}
 			for _, e := range n.config().Effective() {

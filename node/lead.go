@@ -24,10 +24,12 @@ import (
 const maxPerRequest = 20_000
 
 // lead starts a term on a claim. It returns at once; the term ends by itself or by endTerm.
-func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) {
+func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	c := n.config()
 	start := time.Now()
-	check := newCrossCheck(c)
+	n.mu.Lock()
+	check := newCrossCheck(n.check)
+	n.mu.Unlock()
 	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: n.id()})
 	channels := channel.NewManager(channel.Config{
 		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
@@ -38,14 +40,15 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 		Gate: func() bool { return t.Open() && s.LeaseValid() },
 		OnVersions: func(broker int32, keys map[int16][2]int16) {
 			n.server.SetBrokerVersions(broker, keys)
-			go n.crossCheck(ctx, t, check, broker) // each connection follows a registration
+			go n.crossCheck(ctx, t, check, broker)
 		},
 		Log: n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
 	}, t.Push)
 	t.SetChannels(channels)
 	n.mu.Lock()
-	n.term, n.force = t, false
+	n.term, n.check, n.force = t, check, false
 	n.reason = ""
+	n.broadcast()
 	n.mu.Unlock()
 	n.metrics.Claimed(int32(fence.Epoch))
 	go func() {
@@ -69,18 +72,27 @@ func (n *Node) lead(ctx context.Context, s *zkstore.Session, fence epoch.Fence) 
 // prepare completes what was loaded with what only the process knows.
 func (n *Node) prepare(loaded *planner.Claimed) {
 	loaded.ID = n.id()
-	loaded.Settings = settings(n.config())
+	loaded.Settings = n.settings()
 	loaded.Self = n.self()
 	n.warnListeners(loaded.Brokers)
 }
 
-func settings(c *config.Config) planner.Settings {
+// settings are the configuration's, with what the oldest broker in the cluster allows.
+func (n *Node) settings() planner.Settings {
+	c := n.config()
+	n.mu.Lock()
+	check := n.check
+	n.mu.Unlock()
+	return settings(c, check.lowest(c.InterBrokerProtocol))
+}
+
+func settings(c *config.Config, protocol config.IBP) planner.Settings {
 	return planner.Settings{
 		UncleanElection: c.UncleanLeaderElection,
 		Partitions:      int32(c.NumPartitions),
 		Factor:          int16(c.DefaultReplicationFactor),
-		TopicIDs:        c.InterBrokerProtocol.TopicIDs(),
-		LeaderRecovery:  c.InterBrokerProtocol.LeaderRecovery(),
+		TopicIDs:        protocol.TopicIDs(),
+		LeaderRecovery:  protocol.LeaderRecovery(),
 		MinISR:          int32(c.MinInsyncReplicas),
 		MaxPerRequest:   maxPerRequest,
 		RetryAfter:      500,

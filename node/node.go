@@ -5,9 +5,6 @@ package node
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,19 +30,26 @@ type Node struct {
 	level   zap.AtomicLevel
 	started time.Time
 
-	server *server.Server
-	dir    *directory
-	wake   chan struct{} // one slot: something to look at again
+	badSaid map[string]string // by path; the campaign's own
+	version string
+	connect func(context.Context) (session, error)
+
+	server  *server.Server
+	dir     *directory
+	wake    chan struct{} // one slot: something to look at again
+	acting  chan struct{} // one slot: the campaign is acting on the role view
+	stopped chan struct{} // closed when Run takes part no more
 
 	mu       sync.Mutex
-	session  *zkstore.Session
+	session  session
 	view     zkstore.RoleView
 	viewSeen bool
-	changed  chan struct{} // closed and replaced with every new view
+	changed  chan struct{} // closed and replaced with every new view and term
 	term     *controller.Term
-	force    bool      // an operator asked for a takeover
-	busy     bool      // a handback or a stop is under way: no claims
-	notUntil time.Time // no claim before, after a term that ended badly
+	check    *crossCheck // of the term, or of the last one
+	force    bool        // an operator asked for a takeover
+	busy     bool        // a handback or a stop is under way: no claims
+	notUntil time.Time   // no claim before, after a term that ended badly
 	failures int
 	reason   string // why we do not lead
 	alarms   []alarm
@@ -69,8 +73,10 @@ type Options struct {
 // New returns a node that does nothing yet.
 func New(cfg *config.Config, o Options) *Node {
 	n := &Node{log: o.Log, metrics: o.Metrics, states: o.States, load: o.Load, level: o.Level, started: time.Now(),
-		wake: make(chan struct{}, 1), changed: make(chan struct{}), reason: "not connected to ZooKeeper yet"}
+		wake: make(chan struct{}, 1), acting: make(chan struct{}, 1), stopped: make(chan struct{}), changed: make(chan struct{}),
+		version: version.Get().Version, check: newCrossCheck(nil), reason: "not connected to ZooKeeper yet"}
 	n.cfg.Store(cfg)
+	n.connect = n.connectZooKeeper
 	n.dir = newDirectory(n)
 	n.server = server.New(n.serverConfig(), endpointController{n}, n.dir)
 	return n
@@ -89,6 +95,14 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- n.server.Serve(serving) }()
+	n.takePart(ctx)
+	stop()
+	return <-served
+}
+
+// takePart lives one session after another until ctx ends.
+func (n *Node) takePart(ctx context.Context) {
+	defer close(n.stopped)
 	for ctx.Err() == nil {
 		if err := n.runSession(ctx); err != nil && ctx.Err() == nil {
 			n.log.Warn("no ZooKeeper session", zap.Error(err))
@@ -96,8 +110,6 @@ func (n *Node) Run(ctx context.Context) error {
 			pause(ctx, time.Second)
 		}
 	}
-	stop()
-	return <-served
 }
 
 func (n *Node) config() *config.Config { return n.cfg.Load() }
@@ -112,74 +124,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-// runSession lives one ZooKeeper session. The session outlives ctx for as long as an
-// orderly stop takes.
-func (n *Node) runSession(ctx context.Context) error {
-	c := n.config()
-	s, err := zkstore.Connect(ctx, zkstore.Config{
-		Servers: c.ZooKeeperServers, Chroot: c.ZooKeeperChroot, Log: n.log.Named("zookeeper"),
-		SessionTimeout: c.ZooKeeperSessionTimeout, ConnectTimeout: c.ZooKeeperConnectionTimeout, Metrics: n.metrics.ZooKeeper(),
-	})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := s.EnsurePaths(ctx); err != nil {
-		return fmt.Errorf("preparing ZooKeeper: %w", err)
-	}
-	host, _ := os.Hostname()
-	me := zkstore.Member{ID: n.id(), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid()}
-	if err := s.Register(ctx, me); err != nil {
-		return err
-	}
-	n.log.Info("ZooKeeper session", zap.String("id", fmt.Sprintf("0x%x", s.ID())), zap.Duration("timeout", s.Timeout()))
-	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	n.enter(s)
-	defer n.leave()
-	watched := make(chan error, 1)
-	go func() { watched <- s.WatchRole(inner, n.setView) }()
-	err = n.campaign(ctx, inner, s)
-	cancel()
-	return errors.Join(err, ignoreCancelled(<-watched))
-}
-
-func ignoreCancelled(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, zkstore.ErrSession) {
-		return nil
-	}
-	return err
-}
-
-func (n *Node) info() zkstore.BatonInfo {
-	return zkstore.BatonInfo{Name: n.config().InstanceName, Version: version.Get().Version}
-}
-
-func (n *Node) enter(s *zkstore.Session) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.session, n.viewSeen = s, false
-}
-
-// leave ends what stood on the session.
-func (n *Node) leave() {
-	n.endTerm(errors.New("the ZooKeeper session is over"), false)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.session, n.viewSeen, n.view = nil, false, zkstore.RoleView{}
-	n.reason = "not connected to ZooKeeper"
-}
-
-// setView takes in what decides about the role and wakes the campaign.
-func (n *Node) setView(v zkstore.RoleView) {
-	n.mu.Lock()
-	n.view, n.viewSeen = v, true
-	close(n.changed)
-	n.changed = make(chan struct{})
-	n.mu.Unlock()
-	n.nudge()
 }
 
 func (n *Node) nudge() {

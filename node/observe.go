@@ -83,7 +83,7 @@ func (o *observer) Stats(st planner.Stats) {
 	for i, b := range st.Bad {
 		paths[i] = b.Path
 	}
-	m.BadZnodes(paths)
+	m.BadZnodes(metrics.SourceCluster, paths)
 	for id, b := range st.Brokers {
 		m.Untold(id, b.Untold)
 		m.ChannelQueueSize(id, b.Requests)

@@ -9,6 +9,11 @@ import (
 	"baton/zkstore"
 )
 
+const (
+	pathController = "/controller"
+	pathHold       = "/baton/hold"
+)
+
 // Mode is controller.mode.
 type Mode string
 
@@ -23,12 +28,14 @@ const (
 type step int
 
 const (
-	wait    step = iota // somebody else holds, or may not be disturbed
-	refuse              // claiming would be unsafe; an operator should look
-	claim               // claim, replacing the present holder if there is one
-	keep                // we hold, go on
-	resign              // we held and do not any more
-	consent             // we hold and let the asking Baton take over
+	wait     step = iota // somebody else holds, or may not be disturbed
+	refuse               // claiming would be unsafe; an operator should look
+	claim                // claim, replacing the present holder if there is one
+	keep                 // we hold, go on
+	resign               // we held and do not any more
+	consent              // we hold and let the asking Baton take over
+	release              // /controller is ours and must not be: give it up in order
+	withdraw             // we hold and the Baton that we let take over is gone
 )
 
 // stance is what a process is, apart from what ZooKeeper says.
@@ -45,7 +52,8 @@ type stance struct {
 // next decides from the role view alone; the reason is for people.
 func next(v zkstore.RoleView, s stance) (step, string) {
 	c := v.Controller
-	ours := c != nil && c.BrokerID == s.id && c.Owner == s.session
+	// The session that owns it says whose it is, also when somebody has scribbled on it.
+	ours := c != nil && c.Owner == s.session && (c.BrokerID == s.id || v.Bad[pathController] != "")
 	if s.holding {
 		switch {
 		case v.EpochVersion < s.version:
@@ -54,16 +62,28 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 			return resign, "/controller is no longer ours: " + holder(v)
 		case v.EpochVersion != s.version:
 			return resign, fmt.Sprintf("/controller_epoch has moved on to %d", v.Epoch)
+		case v.Hold != nil && v.Bad[pathHold] == "":
+			return release, heldBy(v.Hold) // it was written while we were claiming
 		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
 			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
+		case v.Handover != nil && v.Handover.Consent == v.Epoch && !isMember(v, v.Handover.To):
+			return withdraw, fmt.Sprintf("%d is gone", v.Handover.To)
 		}
 		return keep, ""
 	}
+	// A znode of this very session that no term stands on keeps everybody else from
+	// leading for as long as the session lives.
 	if why := unsafe(v); why != "" {
+		if ours {
+			return release, why
+		}
 		return refuse, why
 	}
 	if v.Hold != nil {
-		return wait, fmt.Sprintf("held since %s by %s: %s", v.Hold.When.Format("2006-01-02 15:04:05"), v.Hold.Who, v.Hold.Why)
+		if ours {
+			return release, heldBy(v.Hold)
+		}
+		return wait, heldBy(v.Hold)
 	}
 	switch {
 	case v.Handover != nil && v.Handover.Consent == v.Epoch && v.Handover.To == s.id:
@@ -80,6 +100,10 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 		return claim, "taking over from " + holder(v)
 	}
 	return wait, holder(v)
+}
+
+func heldBy(h *zkstore.Hold) string {
+	return fmt.Sprintf("held since %s by %s: %s", h.When.Format("2006-01-02 15:04:05"), h.Who, h.Why)
 }
 
 // unsafe says why nobody of us may claim on such a cluster, empty if we may.
@@ -109,6 +133,8 @@ func holder(v zkstore.RoleView) string {
 	switch c := v.Controller; {
 	case c == nil:
 		return "nobody holds /controller"
+	case v.Bad[pathController] != "":
+		return "/controller cannot be understood"
 	case c.Baton != nil:
 		return fmt.Sprintf("Baton %d (%s)", c.BrokerID, c.Baton.Name)
 	default:

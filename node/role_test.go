@@ -48,9 +48,17 @@ func TestNext(t *testing.T) {
 		"a hold stops even an active one":             {active, func(v *zkstore.RoleView) { v.Hold = &zkstore.Hold{When: time.Now()} }, wait},
 		"a hold stops when nobody holds":              {us, func(v *zkstore.RoleView) { v.Controller, v.Hold = nil, &zkstore.Hold{} }, wait},
 		"an unreadable epoch refuses":                 {active, func(v *zkstore.RoleView) { v.Bad["/controller_epoch"] = "x" }, refuse},
-		"a KRaft controller refuses":                  {active, func(v *zkstore.RoleView) { v.Controller.KRaftEpoch = 3 }, refuse},
-		"an active migration refuses":                 {us, func(v *zkstore.RoleView) { v.Controller, v.Migration = nil, "x" }, refuse},
-		"work in progress refuses":                    {active, func(v *zkstore.RoleView) { v.InProgress = []string{"x"} }, refuse},
+		"scribbled on, it is still ours": {holding, func(v *zkstore.RoleView) {
+			v.Epoch, v.EpochVersion, v.Bad["/controller"] = 6, 6, "x"
+			v.Controller = &zkstore.Registration{BrokerID: -1, KRaftEpoch: -1, Owner: 11}
+		}, keep},
+		"scribbled on, another's is not ours": {holding, func(v *zkstore.RoleView) {
+			v.Epoch, v.EpochVersion, v.Bad["/controller"] = 6, 6, "x"
+			v.Controller = &zkstore.Registration{BrokerID: -1, KRaftEpoch: -1, Owner: 12}
+		}, resign},
+		"a KRaft controller refuses":  {active, func(v *zkstore.RoleView) { v.Controller.KRaftEpoch = 3 }, refuse},
+		"an active migration refuses": {us, func(v *zkstore.RoleView) { v.Controller, v.Migration = nil, "x" }, refuse},
+		"work in progress refuses":    {active, func(v *zkstore.RoleView) { v.InProgress = []string{"x"} }, refuse},
 		"a handover to us is taken": {us, func(v *zkstore.RoleView) {
 			v.Controller, v.Handover = baton(2_000_002, 12, "b"), &zkstore.Handover{From: 2_000_002, To: 2_000_001, Consent: 5}
 		}, claim},
@@ -66,13 +74,30 @@ func TestNext(t *testing.T) {
 		"a handover to a dead one is raced": {us, func(v *zkstore.RoleView) {
 			v.Controller, v.Handover, v.Members = nil, &zkstore.Handover{From: 2_000_003, To: 2_000_002, Consent: 5}, nil
 		}, claim},
+		"a znode of our own session without a term is claimed over": {active, ours, claim},
+		"nor does it stay when claiming would be unsafe":            {active, func(v *zkstore.RoleView) { ours(v); v.InProgress = []string{"x"} }, release},
+		"nor does it stay under a hold":                             {active, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{} }, release},
+		"the holder obeys a hold":                                   {holding, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{} }, release},
+		"the holder does not give up for a hold it cannot read": {holding, func(v *zkstore.RoleView) {
+			ours(v)
+			v.Hold, v.Bad["/baton/hold"] = &zkstore.Hold{}, "x"
+		}, keep},
+		"the holder goes on with work that it holds back": {holding, func(v *zkstore.RoleView) { ours(v); v.InProgress = []string{"x"} }, keep},
 		"the holder keeps": {holding, ours, keep},
 		"the holder ignores a view older than its own": {holding, nil, keep},
 		"the holder resigns when the znode is gone":    {holding, func(v *zkstore.RoleView) { ours(v); v.Controller = nil }, resign},
 		"the holder resigns when somebody else holds":  {holding, func(v *zkstore.RoleView) { ours(v); v.Controller = baton(2_000_002, 12, "b") }, resign},
 		"the holder resigns when the epoch moved":      {holding, func(v *zkstore.RoleView) { ours(v); v.Epoch, v.EpochVersion = 7, 7 }, resign},
 		"the holder consents to a member":              {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_002} }, consent},
-		"the holder ignores a stranger's wish":         {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009} }, keep},
+		"the holder takes its consent to a dead one back": {holding, func(v *zkstore.RoleView) {
+			ours(v)
+			v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009, Consent: 6}
+		}, withdraw},
+		"the holder waits for the one it lets take over": {holding, func(v *zkstore.RoleView) {
+			ours(v)
+			v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_002, Consent: 6}
+		}, keep},
+		"the holder ignores a stranger's wish": {holding, func(v *zkstore.RoleView) { ours(v); v.Handover = &zkstore.Handover{From: 2_000_001, To: 2_000_009} }, keep},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, why := next(view(c.change), c.stance); got != c.want {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 
 	"baton/admin"
 	"baton/cluster"
+	"baton/controller"
 	"baton/internal/version"
 	"baton/planner"
 	"baton/zkstore"
@@ -16,6 +18,9 @@ import (
 
 // stuck is how long the loop may take for one batch before the process counts as ill.
 const stuck = 60 * time.Second
+
+// statusWait is how long a status waits for the loop.
+const statusWait = 3 * time.Second
 
 // Alive implements admin.Node.
 func (n *Node) Alive() bool {
@@ -92,8 +97,18 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 	default:
 		return out, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
 	err := t.ViewMachine(ctx, func(m *planner.Machine) { n.fill(&out, m) })
-	return out, err
+	switch {
+	case errors.Is(err, controller.ErrNotActive):
+		out.Instance.Role = admin.RoleStandby // just lost
+	case err != nil:
+		// Whoever asks because something is wrong must get an answer all the same.
+		out.Instance.Ready = false
+		out.Instance.Why = fmt.Sprintf("the controller's loop does not answer (last progress %s ago)", time.Since(t.Progress()).Round(time.Second))
+	}
+	return out, nil
 }
 
 // fill adds what only the leading machine knows; it runs on the loop's goroutine.
@@ -122,6 +137,9 @@ func fillRole(out *admin.Status, v zkstore.RoleView) {
 	}
 	if c := v.Controller; c != nil {
 		out.Holder = &admin.Holder{ID: c.BrokerID, Kind: admin.HolderBroker, Since: c.Claimed}
+		if v.Bad[pathController] != "" {
+			out.Holder.Kind = admin.HolderUnknown
+		}
 		if c.Baton != nil {
 			out.Holder.Kind, out.Holder.Instance = admin.HolderBaton, c.Baton.Name
 		}

@@ -65,11 +65,17 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 // waits for that one's outcome.
 func (m *Machine) alter(it *alterItem) {
 	p := m.im.Partition(it.id)
+	if p == nil && m.badTopics[it.id.Topic] == "" {
+		// The topic is gone, or not heard of yet; there is nothing the leader could count on.
+		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
+		return
+	}
 	if p == nil || !p.Known || p.Broken != "" {
 		// What was asked for may be written already, by an earlier holder: the leader must go
 		// on counting on it. OPERATION_NOT_ATTEMPTED would let it acknowledge records without
-		// a member that ZooKeeper has; on this code it keeps what it asked for and asks again.
-		m.answerAlter(it, kerr.UnknownServerError, isr.LeaderAndISR{})
+		// a member that ZooKeeper has; on this code it keeps what it asked for and asks again,
+		// at once, so it gets its answer with the next tick only.
+		m.unread = append(m.unread, it)
 		return
 	}
 	if m.inflight[it.id] != nil || m.reads[it.id] {
@@ -89,6 +95,15 @@ func (m *Machine) alter(it *alterItem) {
 		m.answerAlter(it, kerr.FencedLeaderEpoch, isr.LeaderAndISR{})
 	default:
 		m.answerAlter(it, m.ineligible(it.call.version), isr.LeaderAndISR{})
+	}
+}
+
+// answerLater answers what was asked about partitions that cannot be read.
+func (m *Machine) answerLater() {
+	items := m.unread
+	m.unread = nil
+	for _, it := range items {
+		m.answerAlter(it, kerr.UnknownServerError, isr.LeaderAndISR{})
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // restart, however fast: what it led moves on, what it followed loses it from the ISR,
 // both because its standing is Lapsed until a state is decided that knows of it.
 func (m *Machine) brokersChanged(e BrokersChanged) {
-	m.badBrokerZnodes(e)
+	m.setUnreadable(scopeBrokers, e.Bad)
 	seen := map[int32]bool{}
 	for _, b := range e.Brokers {
 		if m.im.IsBaton(b.ID) {
@@ -45,24 +45,6 @@ func (m *Machine) brokersChanged(e BrokersChanged) {
 		}
 	}
 	m.repairAll()
-}
-
-func (m *Machine) badBrokerZnodes(e BrokersChanged) {
-	for id := range m.badBrokers {
-		if !slices.Contains(e.BadIDs, id) {
-			delete(m.badBrokers, id)
-		}
-	}
-	for i, b := range e.Bad {
-		id := int32(-1)
-		if i < len(e.BadIDs) {
-			id = e.BadIDs[i]
-		}
-		if m.badBrokers[id] != b.Reason {
-			m.badBrokers[id] = b.Reason
-			m.bad(b.Path, b.Reason)
-		}
-	}
 }
 
 func sameAddress(a, b cluster.Broker) bool {
@@ -123,6 +105,7 @@ func (m *Machine) logDirFailed(e LogDirFailed) {
 		}
 		m.noteBroker(b, "reported a failed log directory")
 	}
+	m.setUnreadable(scopeLogDirs, e.Bad)
 	if len(e.Paths) > 0 {
 		m.write(DeleteNotifications{Paths: e.Paths}, func(Result) {})
 	}

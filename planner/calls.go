@@ -54,6 +54,9 @@ func (m *Machine) failCalls() {
 			c.alter.call.abort(m)
 		}
 	}
+	for _, it := range m.unread {
+		it.call.abort(m)
+	}
 	for _, c := range m.leavings {
 		m.reply(c.token, ControlledShutdownReply{Err: kerr.StaleControllerEpoch})
 	}
@@ -96,6 +99,7 @@ func (m *Machine) allocateProducerIDs(token uint64, c AllocateProducerIDs) {
 	m.blocks[token] = struct{}{}
 	m.write(NextProducerIDs{Broker: c.Broker}, func(r Result) {
 		delete(m.blocks, token)
+		m.setUnreadable(scopeProducerIDs, r.Bad)
 		if r.Outcome != Applied {
 			m.note(Note{Kind: NoteWriteFailed, Broker: c.Broker, Text: "producer ids: " + r.Reason})
 			m.reply(token, AllocateProducerIDsReply{Err: kerr.UnknownServerError})

@@ -27,9 +27,7 @@ func (m *Machine) claim(c Claimed) {
 	for _, t := range c.Topics {
 		m.intakeTopic(t, states)
 	}
-	for _, b := range c.BadBrokers {
-		m.bad(b.Path, b.Reason)
-	}
+	m.setUnreadable(scopeBrokers, c.BadBrokers)
 	m.liveGen++
 	for _, b := range c.Brokers {
 		m.brokerUp(b)

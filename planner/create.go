@@ -43,7 +43,7 @@ func (m *Machine) createTopics(token uint64, c CreateTopics) {
 		if m.set.TopicIDs {
 			r.ID = t.ID
 		}
-		call.pending[i] = true
+		call.pending[i], m.creating[t.Name] = true, true
 		m.write(CreateTopic{Name: t.Name, ID: r.ID, Partitions: parts, Configs: t.Configs}, func(w Result) { m.topicCreated(call, i, parts, w) })
 	}
 	m.creates = append(m.creates, call)
@@ -151,7 +151,7 @@ func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 	}
 	for i, p := range parts {
 		if int(p.Number) != i {
-			return nil, refuse(kerr.InvalidReplicaAssignment, "Partitions should be a consecutive 0-based integer sequence")
+			return nil, refuse(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
 		}
 		if len(p.Assignment.Replicas) != len(parts[0].Assignment.Replicas) {
 			return nil, refuse(kerr.InvalidReplicaAssignment, "All partitions should have the same number of replicas")
@@ -167,6 +167,10 @@ func (m *Machine) topicCreated(call *createCall, i int, parts []PartitionRead, w
 	switch w.Outcome {
 	case Applied:
 		call.written[i] = m.now
+		if !m.creating[r.Name] {
+			return // gone again before we heard that it was created
+		}
+		delete(m.creating, r.Name)
 		m.intakeTopic(TopicRead{Name: r.Name, Version: w.Version, ID: r.ID, Partitions: parts}, nil)
 		return
 	case Conflict:
@@ -222,21 +226,6 @@ func (m *Machine) topicReady(name string, written Millis) bool {
 			if l.up && !l.knowsOf(id) {
 				return false
 			}
-		}
-	}
-	return true
-}
-
-// knowsOf reports whether nothing about the partition is left to be told.
-func (l *ledger) knowsOf(id partition.ID) bool {
-	_, lai := l.lai[id]
-	_, um := l.um[id]
-	if lai || um {
-		return false
-	}
-	if l.out != nil {
-		if _, ok := l.out.items[id]; ok {
-			return false
 		}
 	}
 	return true

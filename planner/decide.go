@@ -33,6 +33,8 @@ func (m *Machine) decide(id partition.ID) {
 		return
 	case m.namesBaton(p.Assignment.Replicas):
 		return // until the topic's repair is acknowledged, or a broker is there to repair with
+	case !p.Known && !m.fresh[id.Topic].IsZero():
+		return // brokers would make its logs without the topic's id; tried again by tick
 	case !p.Known:
 		m.initialise(id, p)
 		return
@@ -96,24 +98,29 @@ func (m *Machine) uncleanAllowed(topic string) (allowed, known bool) {
 		}
 		return m.set.UncleanElection, true
 	}
+	m.askConfig(topic)
+	return false, false
+}
+
+func (m *Machine) askConfig(topic string) {
 	if !m.asked[topic] {
 		m.asked[topic] = true
 		m.plan.Reads = append(m.plan.Reads, Read{TopicConfig: topic})
 	}
-	return false, false
 }
 
 func (m *Machine) topicConfigRead(c TopicConfigRead) {
 	delete(m.asked, c.Topic)
 	m.unclean[c.Topic] = c
+	if m.im.Topic(c.Topic) == nil {
+		return // gone meanwhile
+	}
+	var bad []Bad
 	if c.Bad != "" {
-		m.bad("/config/topics/"+c.Topic, c.Bad)
+		bad = []Bad{{scopeConfig + c.Topic, c.Bad}}
 	}
-	if t := m.im.Topic(c.Topic); t != nil {
-		for i := range t.Partitions {
-			m.touch(partition.ID{Topic: c.Topic, Number: t.Partitions[i].Number})
-		}
-	}
+	m.setUnreadable(scopeConfig+c.Topic, bad)
+	m.touchTopic(c.Topic)
 }
 
 // propose writes a change, unless it breaks an invariant: then this process does not
@@ -263,7 +270,8 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 		m.bad(path, p.Broken)
 		return
 	}
-	changed := !p.Known || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
+	// A partition that could not be read was not told either, to brokers that came meanwhile.
+	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
 	p.Broken = ""
 	if changed {
 		m.im.Adopt(p, s.State, s.Zxid)

@@ -5,7 +5,7 @@
 // The order of truth is ZooKeeper, then memory, then brokers: a Plan's writes go out
 // under the Fence; their outcome comes back as a Committed event; only then the image
 // changes; and what brokers are told is only ever the difference between the image and
-// what they have acknowledged (the told ledger, told.go).
+// what they have acknowledged (ledger.go).
 package planner
 
 import (
@@ -81,7 +81,7 @@ type RoleLost struct{ Reason string }
 type BrokersChanged struct {
 	Brokers []cluster.Broker
 	Bad     []Bad // registrations that could not be understood: their last good image is kept
-	// BadIDs are the broker ids of Bad, where the child's name is a number.
+	// BadIDs are the broker ids among Bad; a child whose name is no number has none.
 	BadIDs []int32
 }
 
@@ -95,16 +95,23 @@ type TopicsChanged struct {
 
 // WorkChanged is the whole content of /admin/delete_topics and the topics named in
 // /admin/reassign_partitions: duties that are not built yet, so their topics are held.
-type WorkChanged struct{ Deleting, Reassigning []string }
+type WorkChanged struct {
+	Deleting, Reassigning []string
+	Bad                   []Bad // what could not be understood; Reassigning is then what was last
+}
 
 // BatonsChanged is the whole content of /baton/ids.
-type BatonsChanged struct{ IDs []int32 }
+type BatonsChanged struct {
+	IDs []int32
+	Bad []Bad // children whose name is no id
+}
 
 // LogDirFailed: brokers that reported a failed log directory through
 // /log_dir_event_notification; which replicas are on it is learned by asking.
 type LogDirFailed struct {
 	Brokers []int32
 	Paths   []string // the notifications, deleted once handled
+	Bad     []Bad    // all notifications there that could not be understood; left where they are
 }
 
 // SettingsChanged replaces the settings after a reload.

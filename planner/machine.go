@@ -40,10 +40,11 @@ type Machine struct {
 	// same name that comes later must not take its outcome for its own.
 	topicWrites map[string]uint64
 	fresh       map[string]cluster.TopicID // ids for topics that have none
+	creating    map[string]bool            // CreateTopic under way, and not gone since
 	deleting    map[string]bool
 	reassigning map[string]bool
 	badTopics   map[string]string
-	badBrokers  map[int32]string
+	unreadable  map[string][]Bad // by scope
 	// unclean holds topic configurations read for this step, asked those under way.
 	unclean map[string]TopicConfigRead
 	asked   map[string]bool
@@ -51,6 +52,7 @@ type Machine struct {
 	liveGen  uint64 // grows with every change of the list of live brokers
 	ledgers  map[int32]*ledger
 	waiting  map[partition.ID][]*alterItem
+	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
 	leavings []*shutdownCall
 	creates  []*createCall
 	blocks   map[uint64]struct{} // tokens of producer id calls under way
@@ -71,9 +73,9 @@ func (m *Machine) reset() {
 		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
-		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{},
+		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, reassigning: map[string]bool{},
-		badTopics: map[string]string{}, badBrokers: map[int32]string{},
+		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
@@ -117,6 +119,7 @@ func (m *Machine) handle(ev Event) {
 	case WorkChanged:
 		m.workChanged(e)
 	case BatonsChanged:
+		m.setUnreadable(scopeBatons, e.Bad)
 		for _, id := range e.IDs {
 			m.im.AddBaton(id)
 		}
@@ -225,9 +228,12 @@ func (m *Machine) tick() {
 		}
 	}
 	m.repairAll()
+	m.dispelDoubts()
+	m.answerLater()
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000
 		m.rereadBroken()
+		m.rereadConfigs()
 	}
 }
 

@@ -106,6 +106,7 @@ type Result struct {
 	Start   int64     // Applied NextProducerIDs: first id of the block
 	Length  int32     // Applied NextProducerIDs: number of ids
 	Reason  string
+	Bad     []Bad // Failed NextProducerIDs: the znode cannot be understood
 }
 
 // Read asks for something to be read; the answer is an event.

@@ -111,9 +111,15 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 		p.Assignment = pr.Assignment
 	}
 	delete(m.fresh, t.Name)
+	named := t.ID != next.ID
 	m.im.PutTopic(next)
 	for i := range next.Partitions {
-		m.announceMetadata(partition.ID{Topic: t.Name, Number: next.Partitions[i].Number})
+		p := &next.Partitions[i]
+		pid := partition.ID{Topic: t.Name, Number: p.Number}
+		m.announceMetadata(pid)
+		if named && p.Known {
+			m.announceLeadership(pid, p) // a log without an id takes it from the same epoch
+		}
 	}
 }
 

@@ -50,8 +50,8 @@ func (m *Machine) Stats() Stats {
 	for name, why := range m.badTopics {
 		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
 	}
-	for id, why := range m.badBrokers {
-		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/ids/%d", id), why})
+	for _, bad := range m.unreadable {
+		st.Bad = append(st.Bad, bad...)
 	}
 	slices.SortFunc(st.Bad, func(a, b Bad) int { return cmp.Compare(a.Path, b.Path) })
 	return st

@@ -35,8 +35,10 @@ func (m *Machine) topicsChanged(e TopicsChanged) {
 func (m *Machine) forgetTopic(name string) {
 	t := m.im.Topic(name)
 	delete(m.badTopics, name)
+	delete(m.unreadable, scopeConfig+name)
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
+	delete(m.creating, name)
 	if t == nil {
 		return
 	}
@@ -161,6 +163,7 @@ func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
 // workChanged holds the topics that somebody wants deleted or reassigned: those duties
 // are not built yet, and leading such topics half would be worse than not at all.
 func (m *Machine) workChanged(e WorkChanged) {
+	m.setUnreadable(scopeWork, e.Bad)
 	m.setWork(e.Deleting, e.Reassigning)
 	for _, t := range m.im.Topics() {
 		held := m.heldReason(t)

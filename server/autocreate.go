@@ -85,13 +85,13 @@ func (r *request) newTopic(name string) planner.NewTopic {
 	add := func(key, value string) { t.Configs = append(t.Configs, planner.TopicConfig{Name: key, Value: &value}) }
 	switch name {
 	case offsetsTopic:
-		c := r.cfg.Offsets
+		c := r.cfg.Offsets()
 		t.Partitions, t.Factor = c.Partitions, c.Factor
 		add("cleanup.policy", "compact")
 		add("compression.type", "producer")
 		add("segment.bytes", strconv.Itoa(int(c.SegmentBytes)))
 	case transactionsTopic:
-		c := r.cfg.Transactions
+		c := r.cfg.Transactions()
 		t.Partitions, t.Factor = c.Partitions, c.Factor
 		add("cleanup.policy", "compact")
 		add("compression.type", "uncompressed")

@@ -75,9 +75,9 @@ type Config struct {
 	ID           int32
 	ClusterID    func() string // may be learned after the start
 	Listeners    []Listener
-	AutoCreate   func() bool   // auto.create.topics.enable
-	Offsets      InternalTopic // offsets.topic.*: 50, 3, 100 MiB
-	Transactions InternalTopic // transaction.state.log.*: 50, 3, 100 MiB, 2
+	AutoCreate   func() bool          // auto.create.topics.enable
+	Offsets      func() InternalTopic // offsets.topic.* as it is now: 50, 3, 100 MiB
+	Transactions func() InternalTopic // transaction.state.log.*: 50, 3, 100 MiB, 2
 
 	MaxFrame       int           // 100 MiB
 	MaxConnections int           // 4096
@@ -165,8 +165,19 @@ func (c *Config) setDefaults() {
 			return d.DialContext(ctx, "tcp", addr)
 		}
 	}
-	c.Offsets.setDefaults(InternalTopic{Partitions: 50, Factor: 3, SegmentBytes: 100 << 20})
-	c.Transactions.setDefaults(InternalTopic{Partitions: 50, Factor: 3, SegmentBytes: 100 << 20, MinISR: 2})
+	c.Offsets = withDefaults(c.Offsets, InternalTopic{Partitions: 50, Factor: 3, SegmentBytes: 100 << 20})
+	c.Transactions = withDefaults(c.Transactions, InternalTopic{Partitions: 50, Factor: 3, SegmentBytes: 100 << 20, MinISR: 2})
+}
+
+func withDefaults(now func() InternalTopic, d InternalTopic) func() InternalTopic {
+	return func() InternalTopic {
+		var t InternalTopic
+		if now != nil {
+			t = now()
+		}
+		t.setDefaults(d)
+		return t
+	}
 }
 
 func (t *InternalTopic) setDefaults(d InternalTopic) {

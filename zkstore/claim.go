@@ -24,7 +24,7 @@ type Claim struct {
 	Handover     bool // delete /baton/handover with the same transaction
 }
 
-// Claim takes the role in one transaction. ErrTaken: somebody else was first.
+// Claim takes the role in one transaction. ErrTaken: somebody else was first, or there is a hold.
 func (s *Session) Claim(ctx context.Context, c Claim) (epoch.Fence, error) {
 	if c.EpochValue == math.MaxInt32 {
 		return epoch.Fence{}, fmt.Errorf("claim: %s has reached the largest value", pathControllerEpoch)
@@ -39,7 +39,9 @@ func (s *Session) Claim(ctx context.Context, c Claim) (epoch.Fence, error) {
 		c.EpochValue, c.EpochVersion = 0, 0
 	}
 	next := epoch.Controller(c.EpochValue + 1)
-	ops := []any{}
+	// There is no check for absence: creating the hold fails where there is one, even if
+	// it was written a moment ago and no view has it yet.
+	ops := []any{s.opCreate(pathHold, nil, 0), s.opDelete(pathHold, 0)}
 	if c.Replace != nil {
 		ops = append(ops, s.opDelete(pathController, c.Replace.Version))
 	}

@@ -84,6 +84,13 @@ func (c *commit) createTopic(ctx context.Context, seq uint64, w planner.CreateTo
 			c.result(planner.Result{Seq: seq, Outcome: planner.Applied})
 			return nil
 		case a.failed == 0 && create && a.class == classNodeExists:
+			if err := c.mayReplaceConfig(ctx, w.Name); err != nil {
+				if classify(err) == classEnded || ctx.Err() != nil {
+					return err
+				}
+				c.failed(seq, err)
+				return nil
+			}
 			create = false
 			continue
 		case a.failed == 0 && !create && a.class == classNoNode:
@@ -109,6 +116,18 @@ func (c *commit) createTopic(ctx context.Context, seq uint64, w planner.CreateTo
 	}
 }
 
+// mayReplaceConfig: a configuration that cannot be understood is never overwritten.
+func (c *commit) mayReplaceConfig(ctx context.Context, topic string) error {
+	n, err := c.s.get(ctx, topicConfigPath(topic))
+	if err == nil && n.exists {
+		_, err = decodeConfig(n.data)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", topicConfigPath(topic), err)
+	}
+	return nil
+}
+
 // isOurs: our random topic id can only be there by our own write; without one, equal
 // content counts only if an earlier outcome is unknown.
 func (c *commit) isOurs(data []byte, w planner.CreateTopic, tried bool) bool {
@@ -131,9 +150,10 @@ func (c *commit) nextProducerIDs(ctx context.Context, seq uint64, w planner.Next
 		if err != nil {
 			return err
 		}
-		start, err := nextBlock(n.data)
+		start, err := nextBlock(n.data, n.stat.Version)
 		if err != nil {
-			c.failed(seq, fmt.Errorf("%s: %w", pathProducerIDs, err))
+			c.result(planner.Result{Seq: seq, Outcome: planner.Failed, Reason: pathProducerIDs + ": " + err.Error(),
+				Bad: []planner.Bad{{Path: pathProducerIDs, Reason: err.Error()}}})
 			return nil
 		}
 		data := encodeBlock(w.Broker, start)

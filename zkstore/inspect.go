@@ -39,7 +39,8 @@ func (s *Session) ReadTopics(ctx context.Context) ([]planner.TopicRead, []planne
 func (s *Session) ReadBatons(ctx context.Context) ([]int32, error) {
 	st := s.Store(epoch.Fence{})
 	defer st.unsubscribe()
-	return st.readBatons(ctx)
+	b, err := st.readBatons(ctx)
+	return b.IDs, err
 }
 
 // ReadClusterID returns the id in /cluster/id, empty if no broker ever started here.

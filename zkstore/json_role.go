@@ -26,6 +26,11 @@ func decodeController(data []byte, stat zk.Stat) (*Registration, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Kafka does not look at the version, but a holder that is newer than all we know may
+	// mean something that we do not understand.
+	if err := checkVersion(o, 1, 2); err != nil {
+		return nil, err
+	}
 	r := &Registration{KRaftEpoch: -1, Version: stat.Version, Czxid: stat.Czxid, Owner: stat.EphemeralOwner}
 	if r.BrokerID, err = required[int32](o, "brokerid", kindInt); err != nil {
 		return nil, err

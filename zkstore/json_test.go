@@ -96,6 +96,24 @@ func TestDecodeTopic(t *testing.T) {
 	}
 }
 
+func TestNextBlock(t *testing.T) {
+	for _, c := range []struct {
+		data    string
+		version int32
+		bad     string
+	}{
+		{"", 0, ""},
+		{"", 1, "found nothing"}, // emptied: ids from 0 have been given out already
+		{`{"version":1,"broker":1,"block_start":"0","block_end":"999"}`, 1, ""},
+		{`{"version":2,"broker":1,"block_start":"0","block_end":"999"}`, 1, "version 1"},
+		{`{"version":1,"broker":1,"block_start":0,"block_end":999}`, 1, "block_start"},
+		{`{"version":1,"broker":1,"block_start":"0"`, 1, "JSON object"},
+	} {
+		_, err := nextBlock([]byte(c.data), c.version)
+		checkBad(t, c.data, err, c.bad)
+	}
+}
+
 func TestDecodeBroker(t *testing.T) {
 	const v5 = `{"features":{},"listener_security_protocol_map":{"INTERNAL":"SASL_SSL","PLAINTEXT":"PLAINTEXT"},"endpoints":["internal://[::1]:9093","PLAINTEXT://a.b:9092"],"jmx_port":-1,"port":9092,"host":"a.b","version":5,"timestamp":"1","rack":"r1"}`
 	b, err := decodeBroker([]byte(v5))
@@ -220,7 +238,7 @@ func FuzzDecode(f *testing.F) {
 		decodeReassign(data)
 		decodeLogDirEvent(data)
 		decodeUnclean(data)
-		if start, err := nextBlock(data); err == nil && start < 0 {
+		if start, err := nextBlock(data, 0); err == nil && start < 0 {
 			t.Errorf("block starts at %d", start)
 		}
 	})

@@ -152,9 +152,7 @@ func encodeTopicConfig(configs []planner.TopicConfig) []byte {
 	}{1, m})
 }
 
-// decodeUnclean finds unclean.leader.election.enable in a topic's configuration; nil
-// if the topic has none of its own. No content means no overrides.
-func decodeUnclean(data []byte) (*bool, error) {
+func decodeConfig(data []byte) (object, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
@@ -165,7 +163,13 @@ func decodeUnclean(data []byte) (*bool, error) {
 	if err := checkVersion(o, 1, 1); err != nil {
 		return nil, err
 	}
-	config, err := required[map[string]json.RawMessage](o, "config", kindObject)
+	return required[map[string]json.RawMessage](o, "config", kindObject)
+}
+
+// decodeUnclean finds unclean.leader.election.enable in a topic's configuration; nil
+// if the topic has none of its own. No content means no overrides.
+func decodeUnclean(data []byte) (*bool, error) {
+	config, err := decodeConfig(data)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ func decodeReassign(data []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkVersion(o, 1, 1); err != nil {
+		return nil, err
+	}
 	list, err := required[[]json.RawMessage](o, "partitions", "a list")
 	if err != nil {
 		return nil, err
@@ -40,6 +43,9 @@ func decodeLogDirEvent(data []byte) (int32, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := checkVersion(o, 1, 1); err != nil {
+		return 0, err
+	}
 	broker, err := required[int32](o, "broker", kindInt)
 	if err != nil {
 		return 0, err
@@ -57,9 +63,10 @@ func decodeLogDirEvent(data []byte) (int32, error) {
 // blockSize is Kafka's: brokers of one cluster may be served by both.
 const blockSize = 1000
 
-// nextBlock returns the first id of the block that follows the one stored.
-func nextBlock(data []byte) (int64, error) {
-	if len(data) == 0 {
+// nextBlock returns the first id of the block that follows the one stored in a znode of
+// that version.
+func nextBlock(data []byte, version int32) (int64, error) {
+	if len(data) == 0 && version == 0 {
 		return 0, nil // created empty by the brokers, never used
 	}
 	o, err := parseObject(data)

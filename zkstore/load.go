@@ -39,15 +39,17 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 		return fail(err)
 	}
 	c.Brokers, c.BadBrokers, st.known.brokers = brokers.Brokers, brokers.Bad, stamps
-	if c.Batons, err = st.readBatons(ctx); err != nil {
+	batons, err := st.readBatons(ctx)
+	if err != nil {
 		return fail(err)
 	}
-	st.known.batons = c.Batons
+	c.Batons, st.known.batons.IDs = batons.IDs, batons.IDs
 	work, err := st.readWork(ctx)
 	if err != nil {
 		return fail(err)
 	}
 	c.Deleting, c.Reassigning, st.known.work = work.Deleting, work.Reassigning, work
+	st.known.work.Bad = nil
 	names, err := st.s.childrenW(ctx, pathTopics)
 	if err != nil {
 		return fail(err)
@@ -58,7 +60,8 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	}
 	c.Topics, c.States = news.Topics, news.States
 	st.mu.Lock()
-	st.dirty.logDirs = true // Run delivers what is there already
+	// Run delivers what is there already and not part of Claimed.
+	st.dirty.logDirs, st.dirty.batons, st.dirty.work = true, true, true
 	st.mu.Unlock()
 	signal(st.wake)
 	return c, nil

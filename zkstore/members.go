@@ -67,7 +67,12 @@ func describeMember(m Member, err error) string {
 
 // PutHold forbids claiming to every Baton until ClearHold.
 func (s *Session) PutHold(ctx context.Context, h Hold) error {
-	return s.put(ctx, pathHold, mustJSON(h))
+	return s.put(ctx, pathHold, mustJSON(h), func(data []byte) error {
+		if _, err := decodeHold(data); err != nil {
+			return errHeld // it forbids claiming as it is
+		}
+		return nil
+	})
 }
 
 // ClearHold allows claiming again.
@@ -75,7 +80,10 @@ func (s *Session) ClearHold(ctx context.Context) error { return s.remove(ctx, pa
 
 // PutHandover asks for the role, or withdraws a consent by asking anew.
 func (s *Session) PutHandover(ctx context.Context, h Handover) error {
-	return s.put(ctx, pathHandover, mustJSON(h))
+	return s.put(ctx, pathHandover, mustJSON(h), func(data []byte) error {
+		_, err := decodeHandover(data, 0)
+		return err
+	})
 }
 
 // ClearHandover removes the request.
@@ -112,6 +120,9 @@ func (s *Session) OfferHandover(ctx context.Context, fence epoch.Fence, h Handov
 		case n.exists && string(n.data) == string(data):
 			return nil // only the reply was lost
 		case n.exists:
+			if _, err := decodeHandover(n.data, 0); err != nil {
+				return fmt.Errorf("offering a handover: %s: %w", pathHandover, err)
+			}
 			op = s.opSet(pathHandover, data, n.stat.Version)
 		}
 		err = s.fenced(ctx, "offering a handover", fence, op)
@@ -125,17 +136,34 @@ func (s *Session) OfferHandover(ctx context.Context, fence epoch.Fence, h Handov
 	}
 }
 
-// put writes a znode of Baton's own whatever is there.
-func (s *Session) put(ctx context.Context, path string, data []byte) error {
+// errHeld: what is there has the effect of what was to be written.
+var errHeld = errors.New("in force already")
+
+// put writes a znode of Baton's own over what is there, if that can be understood.
+func (s *Session) put(ctx context.Context, path string, data []byte, understood func([]byte) error) error {
 	for {
-		err := s.createAbs(ctx, s.abs(path), data)
-		if classify(err) != classNodeExists {
+		n, err := s.get(ctx, path)
+		if err != nil {
 			return err
 		}
-		_, err = again(ctx, s, "set", path, func(c zkConn) ([]zk.MultiResponse, error) { return c.Multi(s.opSet(path, data, -1)) })
-		if classify(err) != classNoNode {
-			return err
+		if n.exists && string(n.data) == string(data) {
+			return nil
 		}
+		op := any(s.opCreate(path, data, 0))
+		if n.exists {
+			if err := understood(n.data); errors.Is(err, errHeld) {
+				return nil
+			} else if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			op = s.opSet(path, data, n.stat.Version)
+		}
+		_, err = again(ctx, s, "set", path, func(c zkConn) ([]zk.MultiResponse, error) { return c.Multi(op) })
+		switch classify(err) {
+		case classNoNode, classBadVersion, classNodeExists:
+			continue // somebody moved, or only the reply was lost: look again
+		}
+		return err
 	}
 }
 

@@ -192,3 +192,28 @@ func TestRegister(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// What cannot be understood in Baton's own znodes is left as it is: a hold is in force
+// whatever it says, a handover is not asked for over it.
+func TestOwnZnodesAreNotOverwritten(t *testing.T) {
+	a, b := pair(t)
+	fence := claim(t, a, 1)
+	write(t, a, pathHold, "{")
+	write(t, a, pathHandover, "{")
+	if err := b.PutHold(t.Context(), Hold{Who: "me"}); err != nil {
+		t.Error(err)
+	}
+	for what, err := range map[string]error{
+		"asking":   b.PutHandover(t.Context(), Handover{From: 1, To: 2}),
+		"offering": a.OfferHandover(t.Context(), fence, Handover{From: 1, To: 2, Consent: 1}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "/baton/handover") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, path := range []string{pathHold, pathHandover} {
+		if n, err := a.get(t.Context(), path); err != nil || string(n.data) != "{" {
+			t.Errorf("%s is %q (%v)", path, n.data, err)
+		}
+	}
+}

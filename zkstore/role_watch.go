@@ -35,9 +35,11 @@ type roleWatch struct {
 	dirty chan struct{} // something has to be read again
 	news  chan struct{} // view has not been called back with
 
-	mu    sync.Mutex
-	view  *RoleView
-	moved uint64 // counts events of /controller: a read that began before one is stale
+	mu     sync.Mutex
+	view   *RoleView
+	moved  uint64 // counts events of /controller: a read that began before one is stale
+	barred uint64 // counts events of what may forbid claiming
+	seen   uint64 // barred when the read of view began
 }
 
 func signal(ch chan struct{}) {
@@ -48,30 +50,34 @@ func signal(ch chan struct{}) {
 }
 
 func (w *roleWatch) event(ev zk.Event) {
+	if ev.Type != zk.EventSession && !rolePath(ev.Path) {
+		return
+	}
+	defer signal(w.dirty)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if ev.Type == zk.EventSession {
-		signal(w.dirty)
-		return
+		w.barred++ // what was missed while disconnected comes in any order
 	}
-	if !rolePath(ev.Path) {
-		return
-	}
-	if ev.Path == pathController {
-		w.mu.Lock()
+	switch ev.Path {
+	case pathController:
 		w.moved++
-		if ev.Type == zk.EventNodeDeleted && w.view != nil {
-			// A standby races the brokers, which need a read before they can claim; the
-			// cached epoch and its version are enough for us, and if they are old the
-			// claim fails.
-			v := *w.view
-			v.Controller = nil
-			v.Bad = maps.Clone(v.Bad) // the callback may be looking at the old one
-			delete(v.Bad, pathController)
-			w.view = &v
-			signal(w.news)
-		}
-		w.mu.Unlock()
+	case pathControllerEpoch: // a claim made from an old one fails
+	case pathHold, pathHandover, pathMigration, pathDeleteTopics, pathReassign:
+		w.barred++
 	}
-	signal(w.dirty)
+	if ev.Path == pathController && ev.Type == zk.EventNodeDeleted && w.view != nil && w.seen == w.barred {
+		// A standby races the brokers, which need a read before they can claim; the
+		// cached epoch and its version are enough for us, and if they are old the claim
+		// fails. A hold that was written just before the role was given up has to have
+		// been read, though.
+		v := *w.view
+		v.Controller = nil
+		v.Bad = maps.Clone(v.Bad) // the callback may be looking at the old one
+		delete(v.Bad, pathController)
+		w.view = &v
+		signal(w.news)
+	}
 }
 
 func (w *roleWatch) read(ctx context.Context) error {
@@ -79,7 +85,7 @@ func (w *roleWatch) read(ctx context.Context) error {
 	defer tick.Stop()
 	for unasked := false; ; {
 		w.mu.Lock()
-		moved := w.moved
+		moved, barred := w.moved, w.barred
 		w.mu.Unlock()
 		v, err := w.s.readRole(ctx, w.s.getW, w.s.childrenW)
 		if err != nil {
@@ -93,7 +99,7 @@ func (w *roleWatch) read(ctx context.Context) error {
 					pathMigration, pathDeleteTopics, pathReassign, pathBatonMembers)
 				signal(w.dirty)
 			}
-			w.view = &v
+			w.view, w.seen = &v, barred
 			signal(w.news)
 		}
 		w.mu.Unlock()

@@ -10,7 +10,6 @@ import (
 	"baton/planner"
 
 	"github.com/go-zookeeper/zk"
-	"go.uber.org/zap"
 )
 
 const (
@@ -78,7 +77,7 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 		{d.brokers || d.rereadBrokers, func(ctx context.Context) (bool, error) { return r.brokers(ctx, d.rereadBrokers) }, true, []string{pathBrokerIDs}},
 		{d.work, r.work, false, []string{pathDeleteTopics, pathReassign}},
 		{d.batons, r.batons, false, []string{pathBatonIDs}},
-		{d.logDirs, r.logDirs, false, []string{pathLogDirEvents}},
+		{d.logDirs, r.logDirs, true, []string{pathLogDirEvents}},
 		{d.topicList, func(ctx context.Context) (bool, error) { return r.topicList(ctx, d.resync) }, false, []string{pathTopics}},
 	}
 	for _, l := range lists {
@@ -125,7 +124,8 @@ func (r *runner) work(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	changed = !slices.Equal(w.Deleting, r.st.known.work.Deleting) || !slices.Equal(w.Reassigning, r.st.known.work.Reassigning)
+	known := r.st.known.work
+	changed = !slices.Equal(w.Deleting, known.Deleting) || !slices.Equal(w.Reassigning, known.Reassigning) || !slices.Equal(w.Bad, known.Bad)
 	if changed {
 		r.st.known.work = w
 		r.sink(w)
@@ -134,18 +134,20 @@ func (r *runner) work(ctx context.Context) (changed bool, err error) {
 }
 
 func (r *runner) batons(ctx context.Context) (changed bool, err error) {
-	ids, err := r.st.readBatons(ctx)
+	b, err := r.st.readBatons(ctx)
 	if err != nil {
 		return false, err
 	}
-	changed = !slices.Equal(ids, r.st.known.batons)
+	changed = !slices.Equal(b.IDs, r.st.known.batons.IDs) || !slices.Equal(b.Bad, r.st.known.batons.Bad)
 	if changed {
-		r.st.known.batons = ids
-		r.sink(planner.BatonsChanged{IDs: ids})
+		r.st.known.batons = b
+		r.sink(b)
 	}
 	return changed, nil
 }
 
+// logDirs delivers each notification once. One that cannot be understood stays where it
+// is, watched, in case somebody mends it.
 func (r *runner) logDirs(ctx context.Context) (changed bool, err error) {
 	names, err := r.st.s.childrenW(ctx, pathLogDirEvents)
 	if err != nil {
@@ -155,33 +157,38 @@ func (r *runner) logDirs(ctx context.Context) (changed bool, err error) {
 	var ev planner.LogDirFailed
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		seen[name] = true
 		if r.st.known.logDirs[name] {
+			seen[name] = true
 			continue
 		}
 		path := childPath(pathLogDirEvents, name)
-		n, err := r.st.s.get(ctx, path)
-		if err != nil {
+		n, err := r.st.s.getExistingW(ctx, path)
+		switch {
+		case classify(err) == classRefused:
+			ev.Bad = append(ev.Bad, planner.Bad{Path: path, Reason: err.Error()})
+			continue
+		case err != nil:
 			return false, err
-		}
-		if !n.exists {
+		case !n.exists:
 			continue
 		}
 		broker, err := decodeLogDirEvent(n.data)
 		if err != nil {
-			r.st.s.log.Warn("cannot understand a znode", zap.String("path", path), zap.Error(err))
+			ev.Bad = append(ev.Bad, planner.Bad{Path: path, Reason: err.Error()})
 			continue
 		}
+		seen[name] = true
 		ev.Paths = append(ev.Paths, path)
 		if !slices.Contains(ev.Brokers, broker) {
 			ev.Brokers = append(ev.Brokers, broker)
 		}
 	}
-	r.st.known.logDirs = seen
-	if len(ev.Paths) > 0 {
+	changed = len(ev.Paths) > 0 || !slices.Equal(ev.Bad, r.st.known.badDirs)
+	r.st.known.logDirs, r.st.known.badDirs = seen, ev.Bad
+	if changed {
 		r.sink(ev)
 	}
-	return len(ev.Paths) > 0, nil
+	return changed, nil
 }
 
 // topicList finds new and missing topics; with all, the others are read as well.

@@ -1,147 +1,60 @@
 package zkstore
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"baton/e2e/kafka"
 )
 
-// One ZooKeeper 3.8.4 for the package's tests, started by the first that wants it; each
-// test has a chroot of its own.
+// One ZooKeeper for the package's tests, started by the first that wants it; each test
+// has a chroot of its own.
 var server struct {
 	once sync.Once
+	run  *kafka.Run
 	addr string
-	cmd  *exec.Cmd
 	err  error
-	dir  string
 	seq  atomic.Int32
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if server.cmd != nil {
-		server.cmd.Process.Kill()
-		server.cmd.Wait()
+	if server.run != nil {
+		server.run.Close()
 	}
-	os.RemoveAll(server.dir)
 	os.Exit(code)
 }
 
-// The server needs metrics-core and snappy, which its own pom calls provided.
-const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>baton</groupId><artifactId>zookeeper-for-tests</artifactId><version>1</version>
-<dependencies><dependency><groupId>org.apache.zookeeper</groupId><artifactId>zookeeper</artifactId><version>3.8.4</version></dependency>
-<dependency><groupId>io.dropwizard.metrics</groupId><artifactId>metrics-core</artifactId><version>4.1.12.1</version></dependency>
-<dependency><groupId>org.xerial.snappy</groupId><artifactId>snappy-java</artifactId><version>1.1.10.5</version></dependency></dependencies></project>`
-
-// classpath asks Maven once and remembers the answer while the jars exist.
-func classpath() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
+func startServer() (err error) {
+	if server.run, err = kafka.NewRun("zkstore", func(string, ...any) {}); err != nil {
+		return err
 	}
-	dir := filepath.Join(cache, "baton", "zookeeper-3.8.4")
-	file := filepath.Join(dir, "classpath")
-	if cp, err := os.ReadFile(file); err == nil && jarsExist(string(cp)) {
-		return string(cp), nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(pom), 0o644); err != nil {
-		return "", err
-	}
-	cmd := exec.Command("mvn", "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile="+file)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("mvn: %w: %s", err, out)
-	}
-	cp, err := os.ReadFile(file)
-	return string(cp), err
-}
-
-func jarsExist(cp string) bool {
-	for _, jar := range strings.Split(cp, ":") {
-		if _, err := os.Stat(jar); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-func startServer() error {
-	cp, err := classpath()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the first time, Maven fetches the jars
+	defer cancel()
+	// A tick of 100 ms lets tests have sessions of 200 ms to 20 s.
+	z, err := kafka.StartZooKeeper(ctx, server.run, kafka.ZooKeeperOptions{Tick: 100 * time.Millisecond, MaxSession: 20 * time.Second,
+		ExtraConfig: map[string]string{"maxClientCnxns": "0"}})
 	if err != nil {
 		return err
 	}
-	if server.dir, err = os.MkdirTemp("", "baton-zk-"); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server.addr = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(server.addr)
-	files := map[string]string{
-		// A tick of 100 ms lets tests have sessions of 200 ms to 20 s.
-		"zoo.cfg":     fmt.Sprintf("tickTime=100\nmaxSessionTimeout=20000\ndataDir=%s/data\nclientPort=%s\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\nmaxClientCnxns=0\n", server.dir, port),
-		"logback.xml": `<configuration><root level="OFF"/></configuration>`,
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(server.dir, name), []byte(content), 0o644); err != nil {
-			return err
-		}
-	}
-	out := &bytes.Buffer{}
-	server.cmd = exec.Command("java", "-Xmx128m", "-Dzookeeper.forceSync=no", "-Dlogback.configurationFile="+server.dir+"/logback.xml",
-		"-cp", cp, "org.apache.zookeeper.server.ZooKeeperServerMain", server.dir+"/zoo.cfg")
-	server.cmd.Stdout, server.cmd.Stderr = out, out
-	if err := server.cmd.Start(); err != nil {
-		return err
-	}
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		s, err := Connect(ctx, Config{Servers: []string{server.addr}, SessionTimeout: 5 * time.Second})
-		cancel()
-		if err == nil {
-			s.Close()
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("ZooKeeper does not answer: %w: %s", err, out)
-		}
-	}
+	server.addr = z.ConnectString()
+	return nil
 }
 
 // testServer returns the server's address and a fresh chroot.
 func testServer(t testing.TB) (addr, chroot string) {
 	t.Helper()
-	if _, err := exec.LookPath("java"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no java")
-		}
-		t.Skip("no java")
-	}
+	kafka.RequireJava(t)
 	server.once.Do(func() { server.err = startServer() })
 	if server.err != nil {
-		if os.Getenv("CI") == "true" || !errors.Is(server.err, exec.ErrNotFound) {
-			t.Fatal(server.err)
-		}
-		t.Skip(server.err)
+		t.Fatal(server.err)
 	}
 	return server.addr, fmt.Sprintf("/test%d", server.seq.Add(1))
 }
@@ -173,7 +86,7 @@ func write(t *testing.T, s *Session, path, data string) {
 	if err := s.ensure(t.Context(), s.abs(parentOf(path))); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.put(t.Context(), path, []byte(data)); err != nil {
+	if err := s.put(t.Context(), path, []byte(data), func([]byte) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 }

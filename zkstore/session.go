@@ -53,6 +53,8 @@ type Session struct {
 	connected bool
 	changed   chan struct{} // closed and replaced whenever connected changes
 
+	good sync.Map // last good registration of a broker, by the znode's name
+
 	subsMu sync.RWMutex
 	subs   map[int]func(zk.Event)
 	subSeq int

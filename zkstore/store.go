@@ -11,7 +11,6 @@ import (
 	"baton/planner"
 
 	"github.com/go-zookeeper/zk"
-	"go.uber.org/zap"
 )
 
 // Store is the cluster's data under one claim. Load comes first, then Run; Commit and
@@ -45,8 +44,9 @@ type known struct {
 	brokers map[string]stamp
 	topics  map[string]*knownTopic
 	work    planner.WorkChanged
-	batons  []int32
-	logDirs map[string]bool // notifications that were delivered or cannot be understood
+	batons  planner.BatonsChanged
+	logDirs map[string]bool // notifications that were delivered
+	badDirs []planner.Bad   // those that cannot be understood
 }
 
 // stamp identifies a znode's incarnation and content.
@@ -96,7 +96,7 @@ func (st *Store) event(ev zk.Event) {
 		d.work = true
 	case ev.Path == pathBatonIDs:
 		d.batons = true
-	case ev.Path == pathLogDirEvents:
+	case ev.Path == pathLogDirEvents, dir == pathLogDirEvents:
 		d.logDirs = true
 	default:
 		return
@@ -251,12 +251,19 @@ func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[s
 		}
 		if err != nil {
 			out.Bad = append(out.Bad, planner.Bad{Path: childPath(pathBrokerIDs, names[i]), Reason: err.Error()})
-			if numeric {
-				out.BadIDs = append(out.BadIDs, id)
+			if !numeric {
+				continue
+			}
+			out.BadIDs = append(out.BadIDs, id)
+			// Spoilt while a claim was not ours: what this session has read of the same
+			// incarnation is still true.
+			if old, ok := st.s.good.Load(names[i]); ok && old.(cluster.Broker).Epoch == epoch.Broker(n.stat.Czxid) {
+				out.Brokers = append(out.Brokers, old.(cluster.Broker))
 			}
 			continue
 		}
 		b.ID, b.Epoch = id, epoch.Broker(n.stat.Czxid)
+		st.s.good.Store(names[i], b)
 		out.Brokers = append(out.Brokers, b)
 	}
 	return out, stamps, nil
@@ -272,13 +279,18 @@ func (st *Store) readWork(ctx context.Context) (planner.WorkChanged, error) {
 	sortNames(names)
 	w.Deleting = names
 	n, err := st.s.getW(ctx, pathReassign)
-	if err != nil || !n.exists {
+	if classify(err) != classRefused && (err != nil || !n.exists) {
 		return w, err
 	}
-	topics, err := decodeReassign(n.data)
+	var topics []string
+	if err == nil {
+		topics, err = decodeReassign(n.data)
+	}
 	if err != nil {
-		// Kafka takes it for empty; the claim's RoleView has already refused it.
-		st.s.log.Warn("cannot understand a znode", zap.String("path", pathReassign), zap.Error(err))
+		// A claim's RoleView refuses it. Kafka takes it for empty, but what it named before
+		// may well go on.
+		w.Bad = []planner.Bad{{Path: pathReassign, Reason: err.Error()}}
+		w.Reassigning = st.known.work.Reassigning
 		return w, nil
 	}
 	w.Reassigning = topics
@@ -286,20 +298,20 @@ func (st *Store) readWork(ctx context.Context) (planner.WorkChanged, error) {
 }
 
 // readBatons reads every id that was ever a Baton's.
-func (st *Store) readBatons(ctx context.Context) ([]int32, error) {
+func (st *Store) readBatons(ctx context.Context) (planner.BatonsChanged, error) {
 	names, err := st.s.childrenW(ctx, pathBatonIDs)
 	if err != nil {
-		return nil, err
+		return planner.BatonsChanged{}, err
 	}
 	sortNames(names)
-	ids := make([]int32, 0, len(names))
+	out := planner.BatonsChanged{IDs: make([]int32, 0, len(names))}
 	for _, name := range names {
-		id, ok := parseID(name)
-		if !ok {
-			st.s.log.Warn("a znode's name is not an id", zap.String("path", childPath(pathBatonIDs, name)))
+		if id, ok := parseID(name); ok {
+			out.IDs = append(out.IDs, id)
 			continue
 		}
-		ids = append(ids, id)
+		out.Bad = append(out.Bad, planner.Bad{Path: childPath(pathBatonIDs, name),
+			Reason: "expected a Baton's id as the znode's name, found " + excerpt([]byte(name))})
 	}
-	return ids, nil
+	return out, nil
 }

@@ -64,6 +64,8 @@ func holder(st admin.Status) string {
 	switch {
 	case st.Holder == nil:
 		return "nobody"
+	case st.Holder.Kind == admin.HolderUnknown:
+		return "an unknown holder"
 	case st.Holder.Kind == admin.HolderBaton && st.Holder.ID == st.Instance.ID:
 		return fmt.Sprintf("this Baton (%d)", st.Holder.ID)
 	case st.Holder.Kind == admin.HolderBaton:

@@ -149,6 +149,8 @@ func holderLine(st admin.Status) string {
 	switch {
 	case h == nil:
 		return "nobody"
+	case h.Kind == admin.HolderUnknown:
+		return "unknown: /controller cannot be understood"
 	case h.Kind == admin.HolderBaton:
 		return fmt.Sprintf("Baton %d (%s)%s", h.ID, h.Instance, since(h.Since))
 	}

@@ -212,3 +212,12 @@ func TestChecksNotice(t *testing.T) {
 		t.Errorf("leaderless %v", h.Leaderless())
 	}
 }
+
+// TestRefusedMultiChangesNothing is a claim that came too late: its first parts are logged as if they had been done.
+func TestRefusedMultiChangesNothing(t *testing.T) {
+	late := sample().add(10, 8, typeMulti, multi(typeDelete, str(nil, "/k/controller"),
+		typeCreate, create("/k/controller", `{"brokerid":3}`, 1), typeError, []byte{0xff, 0xff, 0xff, 0x99}))
+	if a, b := read(t, "/k", late.dir(t)), read(t, "/k", sample().dir(t)); len(a.Changes) != len(b.Changes) {
+		t.Errorf("%v", a.Changes[len(b.Changes):])
+	}
+}

@@ -27,6 +27,7 @@ const (
 	typeDeleteContainer = 20
 	typeCreateTTL       = 21
 	typeCloseSession    = -11
+	typeError           = -1
 )
 
 // Op is what happened to a znode.
@@ -188,12 +189,19 @@ func (t *transaction) parse(kind int32, d *decoder) error {
 	return d.err
 }
 
+// parseMulti takes in all parts or none: a refused multi is logged too, with the parts before the failed one as they
+// would have been.
 func (t *transaction) parseMulti(d *decoder) error {
 	n := d.int()
+	before := len(t.changes)
 	for i := int32(0); i < n && d.err == nil; i++ {
 		kind, body := d.int(), d.buffer()
 		if d.err != nil {
 			break
+		}
+		if kind == typeError {
+			t.changes = t.changes[:before]
+			return nil
 		}
 		if err := t.parse(kind, &decoder{b: body}); err != nil {
 			return err

@@ -7,11 +7,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
 import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.types.Schema;
+import org.apache.kafka.common.requests.AbstractRequest;
+import org.apache.kafka.common.requests.AbstractResponse;
+import org.apache.kafka.common.requests.RequestHeader;
 
 /**
  * Answers, line by line, what Kafka's own message classes think of a message.
@@ -19,13 +23,16 @@ import org.apache.kafka.common.protocol.types.Schema;
  *   check R|S key version hex   ok, if the bytes are exactly what Kafka would have written
  *   json  R|S key version hex   ok and the message as JSON
  *   gen   R|S key version shape ok and the bytes of a message made up by Shapes
+ *   frame R|S key version hex   ok, if broker or client would take the whole frame, whose correlation id must be 7
+ *   header R key version client ok and the bytes of a request's header, with correlation id 7; a dash is no client id
  *   versions R|S key            ok and the lowest and highest version that the classes know
  *
- * R is a request's body, S a response's, both without their header; an empty body is written as a dash. An answer that
+ * R is a request, S a response, without their header unless it is said otherwise; an empty body is written as a dash. An answer that
  * does not begin with ok begins with FAIL and tells why.
  */
 public final class Checker {
     private static final HexFormat HEX = HexFormat.of();
+    private static final int CORRELATION = 7;
 
     private Checker() {}
 
@@ -56,6 +63,10 @@ public final class Checker {
                 case "json":
                     message.read(new ByteBufferAccessor(ByteBuffer.wrap(bytes(words[4]))), version);
                     return "ok " + json(message, version);
+                case "frame":
+                    return frame(ApiKeys.forId(type.apiKey()), version, request, ByteBuffer.wrap(bytes(words[4])));
+                case "header":
+                    return "ok " + hex(header(ApiKeys.forId(type.apiKey()), version, words[4]));
                 case "gen":
                     return "ok " + hex(generate(message, schemas[version], version, words[4]));
                 default:
@@ -88,6 +99,26 @@ public final class Checker {
                 + " for " + message;
         }
         return "ok";
+    }
+
+    /** Reads a frame as SocketServer and NetworkClient do. */
+    private static String frame(ApiKeys key, short version, boolean request, ByteBuffer buffer) {
+        RequestHeader expected = new RequestHeader(key, version, "checker", CORRELATION);
+        if (request) {
+            RequestHeader given = RequestHeader.parse(buffer);
+            if (given.apiKey() != key || given.apiVersion() != version || given.correlationId() != CORRELATION) {
+                return "FAIL header " + given;
+            }
+            AbstractRequest.parseRequest(key, version, buffer);
+        } else {
+            AbstractResponse.parseResponse(buffer, expected);
+        }
+        return buffer.hasRemaining() ? "FAIL " + buffer.remaining() + " bytes left over" : "ok";
+    }
+
+    private static byte[] header(ApiKeys key, short version, String client) {
+        RequestHeader h = new RequestHeader(key, version, client.equals("-") ? null : client, CORRELATION);
+        return bytes(MessageUtil.toByteBuffer(h.data(), h.headerVersion()));
     }
 
     private static String json(ApiMessage message, short version) throws Exception {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"baton/e2e/javacheck"
@@ -91,7 +92,7 @@ func answers(s *server.Server, kv keyVersion) bool {
 func frameOf(t testing.TB, key, version int16, body []byte) []byte {
 	t.Helper()
 	id := "java"
-	return append(wire.AppendRequestHeader(nil, wire.RequestHeader{Key: key, Version: version, CorrelationID: 7, ClientID: &id}), body...)
+	return append(wire.AppendRequestHeader(nil, wire.RequestHeader{Key: key, Version: version, CorrelationID: javacheck.Correlation, ClientID: &id}), body...)
 }
 
 // Every response that Baton writes is what Kafka would have written, and each version of each API is seen in several
@@ -100,7 +101,12 @@ func TestResponsesParseInJava(t *testing.T) {
 	c := javacheck.New(t)
 	seen, bodies := coverage{}, map[keyVersion]map[string]bool{}
 	for _, s := range servertest.Samples() {
-		if err := c.Check(javacheck.Response, s.Key, s.Version, s.Body); err != nil {
+		err := c.Check(javacheck.Response, s.Key, s.Version, s.Body)
+		if err == nil {
+			header := wire.AppendResponseHeader(nil, s.Key, s.Version, javacheck.Correlation)
+			err = c.Frame(javacheck.Response, s.Key, s.Version, append(header, s.Body...))
+		}
+		if err != nil {
 			t.Errorf("key %d version %d shape %s: %.600v", s.Key, s.Version, s.Shape, err)
 		}
 		seen.add(s.Key, s.Version, s.Shape)
@@ -153,6 +159,26 @@ func TestJavaRequestsParseInBaton(t *testing.T) {
 	for _, kv := range served() {
 		if len(seen[kv]) < shapesWanted {
 			t.Errorf("key %d version %d is served, but was read in %d shapes only", kv.key, kv.version, len(seen[kv]))
+		}
+	}
+}
+
+// What Java writes before a request is read by Baton, and leaves it at the request's first byte.
+func TestJavaRequestHeadersParseInBaton(t *testing.T) {
+	c := javacheck.New(t)
+	for _, kv := range served() {
+		for _, clientID := range []string{"", "someone", strings.Repeat("long", 100)} {
+			frame, err := c.RequestHeader(kv.key, kv.version, clientID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, body, err := wire.ParseRequestHeader(append(frame, "body"...))
+			if err != nil || h.Key != kv.key || h.Version != kv.version || h.CorrelationID != javacheck.Correlation || string(body) != "body" {
+				t.Errorf("key %d version %d: %+v, then %q: %v", kv.key, kv.version, h, body, err)
+			}
+			if got := h.ClientID; (got == nil) != (clientID == "") || got != nil && *got != clientID {
+				t.Errorf("key %d version %d: client id %v, want %q", kv.key, kv.version, got, clientID)
+			}
 		}
 	}
 }

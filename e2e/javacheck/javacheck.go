@@ -70,6 +70,27 @@ func (c *Checker) JSON(d Direction, key, version int16, body []byte) (string, er
 	return c.Ask("json %s %d %d %s", d, key, version, encode(body))
 }
 
+// Correlation is the id that frames for Frame must have, and headers of RequestHeader do.
+const Correlation = 7
+
+// Frame says whether a broker would take a whole request, or a client a whole response, without the length before it.
+func (c *Checker) Frame(d Direction, key, version int16, frame []byte) error {
+	_, err := c.Ask("frame %s %d %d %s", d, key, version, encode(frame))
+	return err
+}
+
+// RequestHeader returns a header that Kafka wrote; an empty client id is left out.
+func (c *Checker) RequestHeader(key, version int16, clientID string) ([]byte, error) {
+	if clientID == "" {
+		clientID = "-"
+	}
+	answer, err := c.Ask("header R %d %d %s", key, version, clientID)
+	if err != nil {
+		return nil, err
+	}
+	return hex.DecodeString(answer)
+}
+
 // Generate returns a body that Kafka wrote.
 func (c *Checker) Generate(d Direction, key, version int16, shape Shape) ([]byte, error) {
 	answer, err := c.Ask("gen %s %d %d %s", d, key, version, shape)

@@ -93,8 +93,9 @@ public final class Client {
         TopicPartition first = new TopicPartition(a.length > 0 ? a[0] : "none", 0);
         switch (verb) {
             case "create":
-                return admin.createTopics(List.of(new NewTopic(a[0], Integer.parseInt(a[1]), Short.parseShort(a[2]))))
-                    .topicId(a[0]).get();
+                return create(admin, new NewTopic(a[0], Integer.parseInt(a[1]), Short.parseShort(a[2])), a, 3);
+            case "createOn":
+                return create(admin, new NewTopic(a[0], assignments(a[1])), a, 2);
             case "delete":
                 admin.deleteTopics(List.of(a[0])).all().get();
                 return "";
@@ -113,6 +114,26 @@ public final class Client {
             default:
                 throw new IllegalArgumentException("unknown verb " + verb);
         }
+    }
+
+    /** Creates a topic; the arguments from an index on are its configs, as key=value. */
+    private static Object create(Admin admin, NewTopic topic, String[] a, int configs) throws Exception {
+        Map<String, String> values = new TreeMap<>();
+        for (String c : Arrays.copyOfRange(a, configs, a.length)) {
+            values.put(c.substring(0, c.indexOf('=')), c.substring(c.indexOf('=') + 1));
+        }
+        return admin.createTopics(List.of(topic.configs(values))).topicId(topic.name()).get();
+    }
+
+    /** Reads 0:1,2;1:2,3 as partition 0 on brokers 1 and 2, and so on; a partition may be on none. */
+    private static Map<Integer, List<Integer>> assignments(String text) {
+        Map<Integer, List<Integer>> out = new TreeMap<>();
+        for (String part : text.split(";")) {
+            int colon = part.indexOf(':');
+            out.put(Integer.valueOf(part.substring(0, colon)), Arrays.stream(part.substring(colon + 1).split(","))
+                .filter(n -> !n.isEmpty()).map(Integer::valueOf).collect(Collectors.toList()));
+        }
+        return out;
     }
 
     private static ConfigResource resource(String kind, String name) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,6 +30,12 @@ func TestAutoCreatedTopicsLeaveBaton(t *testing.T) {
 	s := begin(t, kafka.Options{
 		Racks: []string{"a", "b", "c"}, AutoCreateTopics: true,
 		Overrides: map[string]string{"num.partitions": "6", "default.replication.factor": "2"},
+		PerBroker: func(id int) map[string]string {
+			if id == 3 {
+				return map[string]string{"default.replication.factor": "4"} // which it believes to be possible
+			}
+			return nil
+		},
 	})
 	b := s.baton(batonproc.Options{})
 	s.must(b.WaitActive(s.ctx))
@@ -39,25 +46,37 @@ func TestAutoCreatedTopicsLeaveBaton(t *testing.T) {
 	// One internal topic through a broker, the other through Baton; the story of the tools has it the other way round.
 	s.findCoordinator(s.cluster.Broker(2).Addr(), 0)
 	s.findCoordinator(b.Addr(), 1)
-	s.leavesBaton(b, 2, topics...)
+	s.leavesBaton(b, 2, topics[2]...)
+	s.leavesBaton(b, 3, topics[3]...)
 	s.leavesBaton(b, 3, "__consumer_offsets", "__transaction_state")
-	s.spreadOverRacks(map[int]string{1: "a", 2: "b", 3: "c"}, topics...)
+	racks := map[int]string{1: "a", 2: "b", 3: "c"}
+	s.spreadOverRacks(racks, slices.Concat(topics[2], topics[3])...)
 	s.nobodySeesReplicasOn(b)
+
+	before := s.createWhilePaused(b)
+	s.must(b.Resume())
+	s.must(b.WaitActive(s.ctx)) // from the broker that holds it now
+	for topic := range before {
+		s.leavesBaton(b, len(s.assignment(topic).Partitions["0"]), topic)
+	}
 
 	s.cli(b, 0, "handback", "--yes", "--reason", "topics of the embedded controller")
 	s.embedded()
-	before := s.strandOn(b)
+	maps.Copy(before, s.strandOn(b))
 	s.cli(b, 0, "takeover", "--yes")
 	s.leavesBaton(b, 3, "stranded")
 	s.leavesBaton(b, 1, "orphan")
 	h := s.finish()
-	s.keptLeadership(h, b, before)
+	s.keptLeadership(h, before)
 	s.must(h.CheckNeverServed(b.ID()))
 	named := 0
-	for _, changes := range h.Assignments() {
+	for topic, changes := range h.Assignments() {
 		for _, c := range changes {
 			if c.Names(b.ID()) {
 				named++
+			}
+			if c.TopicID == "" || c.TopicID != changes[0].TopicID {
+				t.Errorf("%s changed its id from %q to %q", topic, changes[0].TopicID, c.TopicID)
 			}
 		}
 	}
@@ -125,10 +144,11 @@ func (s *story) nodes(b *batonproc.Baton) map[int]string {
 	return out
 }
 
-// autoCreateAtEveryNode asks each node about topics that do not exist, as a client that starts would.
-func (s *story) autoCreateAtEveryNode(b *batonproc.Baton) []string {
+// autoCreateAtEveryNode asks each node about topics that do not exist, as a client that starts would. The topics are
+// returned by the number of replicas that they shall have.
+func (s *story) autoCreateAtEveryNode(b *batonproc.Baton) map[int][]string {
 	s.Helper()
-	var all []string
+	all := map[int][]string{}
 	for _, node := range slices.Sorted(maps.Keys(s.nodes(b))) {
 		var topics []string
 		for i := range 3 {
@@ -141,7 +161,11 @@ func (s *story) autoCreateAtEveryNode(b *batonproc.Baton) []string {
 				s.Errorf("node %d about %s: %v", node, *t.Topic, kerr.ErrorForCode(t.ErrorCode))
 			}
 		}
-		all = append(all, topics...)
+		factor := 2
+		if node == 3 {
+			factor = 3 // of four
+		}
+		all[factor] = append(all[factor], topics...)
 	}
 	return all
 }
@@ -237,7 +261,7 @@ func (s *story) nobodySeesReplicasOn(b *batonproc.Baton) {
 
 // strandOn has the embedded controller create topics with replicas on Baton: it does not ask whether they exist. One
 // is under load from then on, the other has a partition with no replica elsewhere. It returns the former's states.
-func (s *story) strandOn(b *batonproc.Baton) map[string]kafka.PartitionState {
+func (s *story) strandOn(b *batonproc.Baton) states {
 	s.Helper()
 	baton := int32(b.ID())
 	s.createOn("stranded", []int32{baton, 2, 3}, []int32{2, baton, 3}, []int32{3, 1, baton})
@@ -248,9 +272,49 @@ func (s *story) strandOn(b *batonproc.Baton) map[string]kafka.PartitionState {
 	s.must(err)
 	s.load, s.topics = p, []string{"stranded"}
 	s.more(50)
-	before := map[string]kafka.PartitionState{}
-	for n := range s.assignment("stranded").Partitions {
-		before[n] = s.state("stranded", n)
+	return s.statesOf("stranded")
+}
+
+// states are those of some topics, by topic and partition.
+type states map[string]map[string]kafka.PartitionState
+
+func (s *story) statesOf(topics ...string) states {
+	s.Helper()
+	out := states{}
+	for _, topic := range topics {
+		out[topic] = map[string]kafka.PartitionState{}
+		for n := range s.assignment(topic).Partitions {
+			out[topic][n] = s.state(topic, n)
+		}
+	}
+	return out
+}
+
+// createWhilePaused has brokers create topics while they still take Baton for the controller, which is frozen until
+// its session has ended: a broker's own controller initialises them. It returns what that made of them.
+func (s *story) createWhilePaused(b *batonproc.Baton) states {
+	s.Helper()
+	s.must(b.Pause())
+	var topics []string
+	for _, k := range s.cluster.Brokers[:2] {
+		topic := fmt.Sprintf("paused-%d", k.ID())
+		_, err := metadata(s.ctx, k.Addr(), topic)
+		s.must(err)
+		topics = append(topics, topic)
+	}
+	s.embedded()
+	s.must(s.cluster.WaitPartitions(s.ctx, "the embedded controller to lead "+fmt.Sprint(topics), topics,
+		func(replicas []int, st kafka.PartitionState) bool {
+			hosts := slices.DeleteFunc(slices.Clone(replicas), func(id int) bool { return id == b.ID() })
+			return st.Leader >= 0 && len(st.ISR) == len(hosts)
+		}))
+	before := s.statesOf(topics...)
+	for _, topic := range topics {
+		for n, replicas := range s.assignment(topic).Partitions {
+			if !slices.Contains(replicas, b.ID()) {
+				delete(before[topic], n) // nothing to repair
+			}
+		}
 	}
 	return before
 }
@@ -275,32 +339,28 @@ func (s *story) createOn(topic string, lists ...[]int32) {
 	}
 }
 
-// keptLeadership checks the first state that Baton gave each stranded partition: the next leader epoch, and all else
-// as it was. The topic keeps its id.
-func (s *story) keptLeadership(h *history.History, b *batonproc.Baton, before map[string]kafka.PartitionState) {
+// keptLeadership checks the first state that Baton gave each of these partitions: the next leader epoch, and all else
+// as it was.
+func (s *story) keptLeadership(h *history.History, before states) {
 	s.Helper()
-	ids := map[string]bool{}
-	for _, c := range h.Assignments()["stranded"] {
-		ids[c.TopicID] = true
-	}
-	if len(ids) != 1 || ids[""] {
-		s.Errorf("topic ids of stranded over time: %v", ids)
-	}
-	for n, was := range before {
-		var number int
-		_, _ = fmt.Sscan(n, &number)
-		found := false
-		for _, st := range h.Partitions()[history.TopicPartition{Topic: "stranded", Partition: number}] {
-			if found = st.Err == nil && st.ControllerEpoch > was.ControllerEpoch; !found {
+	all, checked := h.Partitions(), 0
+	for topic, parts := range before {
+		for n, was := range parts {
+			number, err := strconv.Atoi(n)
+			s.must(err)
+			since := all[history.TopicPartition{Topic: topic, Partition: number}]
+			at := slices.IndexFunc(since, func(st history.StateChange) bool {
+				return st.Err == nil && st.ControllerEpoch > was.ControllerEpoch
+			})
+			if at < 0 {
+				s.Errorf("%s-%s was never repaired: %+v", topic, n, was)
 				continue
 			}
-			if st.Leader != was.Leader || st.LeaderEpoch != was.LeaderEpoch+1 || !slices.Equal(st.ISR, was.ISR) {
-				s.Errorf("stranded-%s was %+v, became %v", n, was, st)
+			if st := since[at]; st.Leader != was.Leader || st.LeaderEpoch != was.LeaderEpoch+1 || !slices.Equal(st.ISR, was.ISR) {
+				s.Errorf("%s-%s was %+v, became %v", topic, n, was, st)
 			}
-			break
-		}
-		if !found {
-			s.Errorf("stranded-%s was never repaired by %d: %+v", n, b.ID(), was)
+			checked++
 		}
 	}
+	s.Logf("%d partitions repaired that a broker's controller had initialised", checked)
 }

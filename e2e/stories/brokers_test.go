@@ -29,7 +29,7 @@ func TestBrokerKilledAndRestarted(t *testing.T) {
 
 // Every broker in turn is stopped by SIGTERM and started again, as in a rolling restart.
 func TestRollingRestart(t *testing.T) {
-	s := begin(t, kafka.Options{}, "orders", "payments")
+	s := begin(t, kafka.Options{Chroot: "/kafka"}, "orders", "payments")
 	b := s.baton(batonproc.Options{Mode: batonproc.Active})
 	s.must(b.WaitActive(s.ctx))
 	s.must(b.WaitReady(s.ctx))

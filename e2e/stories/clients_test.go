@@ -27,7 +27,8 @@ type client struct {
 	run  func(s *story, seeds []string, name string) error
 }
 
-// Every client works on a cluster where nothing exists yet, whether it knows the brokers or nobody but Baton.
+// Every client works on a cluster where nothing exists yet, whether it knows the brokers, nobody but
+// Baton, or nobody but a Baton that does not hold the role.
 func TestClientsOnAnEmptyCluster(t *testing.T) {
 	kcat := kafka.RequireKcat(t)
 	s := begin(t, kafka.Options{
@@ -38,6 +39,8 @@ func TestClientsOnAnEmptyCluster(t *testing.T) {
 	s.must(b.WaitActive(s.ctx))
 	s.must(b.WaitReady(s.ctx))
 	s.must(s.knownAsController(b))
+	standby := s.baton(batonproc.Options{ID: batonproc.FirstID + 1, Mode: batonproc.Standby})
+	s.must(standby.WaitStandby(s.ctx))
 	java := javaclient.New(t)
 	clients := []client{
 		{"franz-go", runFranz},
@@ -49,7 +52,7 @@ func TestClientsOnAnEmptyCluster(t *testing.T) {
 	for _, from := range []struct {
 		name  string
 		seeds []string
-	}{{"Baton", []string{b.Addr()}}, {"brokers", s.cluster.Seeds()}} {
+	}{{"Baton", []string{b.Addr()}}, {"brokers", s.cluster.Seeds()}, {"standby", []string{standby.Addr()}}} {
 		for _, c := range clients {
 			t.Run(c.name+" from "+from.name, func(t *testing.T) {
 				if err := c.run(s, from.seeds, c.name+"-from-"+from.name); err != nil {
@@ -64,7 +67,7 @@ func TestClientsOnAnEmptyCluster(t *testing.T) {
 	s.leavesBaton(b, 3, "__consumer_offsets", "__transaction_state")
 	s.spreadOverRacks(map[int]string{1: "a", 2: "a", 3: "b"}, topics...)
 	s.nobodySeesReplicasOn(b)
-	s.must(s.finish().CheckNeverServed(b.ID()))
+	s.must(s.finish().CheckNeverServed(b.ID(), standby.ID()))
 }
 
 // topicsNamed lists the topics with this part in their name.

@@ -22,10 +22,9 @@ func TestEnsemble(t *testing.T) {
 	s.leads(e.active)
 	e.standby = s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Standby, Sets: sets})
 	s.stands(e.standby)
-	s.step("leader killed", e.leaderKilled)
-	s.step("follower paused", e.followerPaused)
-	s.step("rolling restart", e.rollingRestart)
-	s.step("no quorum", e.noQuorum)
+	for _, misfortune := range []func(*story){e.leaderKilled, e.followerPaused, e.rollingRestart, e.noQuorum} {
+		misfortune(s)
+	}
 	s.finish()
 }
 
@@ -93,6 +92,8 @@ func (e *ensemble) noQuorum(s *story) {
 		s.metric(b, "baton_lease_valid 0")
 	}
 	blind := time.Now()
+	// A new connection to broker 1 is an occasion to tell it everything, on a view that nobody can confirm.
+	s.cluster.Broker(1).Proxy(kafka.Internal).Cut()
 	for end := blind.Add(time.Minute); time.Now().Before(end); { // a minute is what is promised to be survived
 		s.more(10)
 	}

@@ -98,24 +98,37 @@ func (s *story) embedded() int {
 // of order, that the producer saw no error, and that epochs and ISRs are sound.
 func (s *story) finish() *history.History {
 	s.Helper()
-	if s.load != nil {
-		s.more(100)
-		written, err := s.load.Stop(s.ctx)
-		s.must(err)
-		report, err := load.Verify(s.ctx, s.cluster.Seeds(), written)
-		s.must(err)
-		s.Logf("%v; %v", written, report)
-		s.must(report.Err())
-		if n := s.load.Errors(); n > 0 {
-			s.Errorf("the producer saw %d errors", n)
-		}
-	}
+	s.verified()
 	h, err := history.Read(s.cluster)
 	s.must(err)
+	s.sound(h)
+	return h
+}
+
+// verified stops the load and checks what became of its messages.
+func (s *story) verified() {
+	s.Helper()
+	if s.load == nil {
+		return
+	}
+	s.more(100)
+	written, err := s.load.Stop(s.ctx)
+	s.must(err)
+	report, err := load.Verify(s.ctx, s.cluster.Seeds(), written)
+	s.must(err)
+	s.Logf("%v; %v", written, report)
+	s.must(report.Err())
+	if n := s.load.Errors(); n > 0 {
+		s.Errorf("the producer saw %d errors", n)
+	}
+}
+
+// sound checks every epoch and ISR there ever was.
+func (s *story) sound(h *history.History) {
+	s.Helper()
 	s.must(h.CheckEpochs())
 	s.must(h.CheckISR())
 	s.must(h.CheckWriters())
-	return h
 }
 
 // neverLeaderless fails if a partition of the topics was without a leader at any moment.

@@ -1,7 +1,6 @@
 package stories
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -30,26 +29,12 @@ func TestZombie(t *testing.T) {
 	s.step("write on its way", (*story).zombieWrite)
 	for _, key := range []int16{leaderAndIsr, updateMetadata} {
 		s.step(fmt.Sprintf("request %d on its way", key), func(s *story) {
-			holder, next := s.pair()
+			holder, next := s.pair(batonproc.Active)
 			s.lateFrame(key, holder, next, func() { s.znodeTopic(fmt.Sprintf("late-%d", key), 1, 2, 3) })
 		})
 	}
 	s.step("stop of replicas on its way", (*story).zombieStopReplica)
 	s.neverLeaderless(s.finish())
-}
-
-// step runs a part of the story; its Batons end with it.
-func (s *story) step(name string, f func(*story)) {
-	s.Helper()
-	whole := s.T
-	ok := whole.Run(name, func(t *testing.T) {
-		part := *s
-		part.T = t
-		f(&part)
-	})
-	if !ok {
-		whole.FailNow()
-	}
 }
 
 // znodeTopic creates a topic of one partition as Kafka's tools of old do: by its znode, so that nobody has to answer.
@@ -84,7 +69,7 @@ func (s *story) framesSince(at time.Time, controller int) (n int) {
 // zombieStopped stops the active Baton while one broker owes it an answer and has more to be told, so that it wakes up
 // with something to send, and with news from ZooKeeper in its receive buffer, so that it has something to write.
 func (s *story) zombieStopped() {
-	zombie, next := s.pair()
+	zombie, next := s.pair(batonproc.Active)
 	held := s.cluster.Broker(1).Proxy(kafka.Internal).HoldNext(sentBy(zombie, leaderAndIsr))
 	s.znodeTopic("zombie-1", 1, 2, 3)
 	_, err := held.Wait(s.ctx)
@@ -112,25 +97,15 @@ func (s *story) zombieStopped() {
 	if n := s.framesSince(woken, zombie.ID()); n > 0 {
 		s.Errorf("the zombie sent %d requests after it was woken", n)
 	}
+	noticed, err := zombie.LogContains("ZooKeeper session ended")
+	s.must(err)
+	if !noticed {
+		s.Errorf("the zombie does not say that its session is over (log %s)", zombie.LogPath())
+	}
 	s.cli(next, 0, "handover", id(zombie.ID()), "--yes")
 	s.leads(zombie)
 	s.znodeTopic("zombie-4", 1, 2, 3)
 	s.must(s.cluster.WaitISRFull(s.ctx, "zombie-4"))
-}
-
-// role waits until the Baton says that it has this role.
-func (s *story) role(b *batonproc.Baton, role string) {
-	s.Helper()
-	s.metric(b, fmt.Sprintf(`baton_role{role="%s"} 1`, role))
-}
-
-// metric waits until the Baton's metrics have this line.
-func (s *story) metric(b *batonproc.Baton, line string) {
-	s.Helper()
-	s.must(kafka.Eventually(s.ctx, fmt.Sprintf("%s of Baton %d", line, b.ID()), func(ctx context.Context) (bool, error) {
-		_, body, err := b.Get(ctx, "/metrics")
-		return strings.Contains(body, "\n"+line+"\n"), err
-	}))
 }
 
 // zombieWrite holds a transaction of the active Baton on its way to ZooKeeper until another one has claimed. Its
@@ -138,10 +113,9 @@ func (s *story) metric(b *batonproc.Baton, line string) {
 func (s *story) zombieWrite() {
 	proxy, err := kafka.NewZooKeeperProxy(s, s.cluster.ZooKeeper.Servers[0].Addr())
 	s.must(err)
-	zombie := s.baton(batonproc.Options{Mode: batonproc.Standby, Sets: map[string]string{
+	zombie := s.baton(batonproc.Options{Mode: batonproc.Active, Sets: map[string]string{
 		"zookeeper.connect": proxy.Addr(), "zookeeper.session.timeout.ms": "30000"}})
-	s.stands(zombie)
-	s.cli(zombie, 0, "takeover", "--yes")
+	s.leads(zombie)
 	next := s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Active, Sets: short()})
 	s.stands(next)
 
@@ -196,7 +170,7 @@ func (s *story) lateFrame(key int16, holder, next *batonproc.Baton, provoke func
 // zombieStopReplica: a broker is told to stop its followers while it shuts down. It has to stay until the late request
 // arrives, so it leads a partition that no other broker can take over.
 func (s *story) zombieStopReplica() {
-	holder, next := s.pair()
+	holder, next := s.pair(batonproc.Active)
 	s.must(s.cluster.CreateTopicOn(s.ctx, "pinned", []int32{3, 2}))
 	s.must(s.cluster.Broker(2).Kill())
 	s.must(s.cluster.WaitPartitions(s.ctx, "broker 3 to be alone in sync", []string{"pinned"},

@@ -355,6 +355,11 @@ func (b *baton) kickTopics() {
 			t, states := b.s.zk.topicRead(name)
 			ev.Topics, ev.States = append(ev.Topics, t), append(ev.States, states...)
 		}
+		for _, t := range b.mach.View().Image.Topics() {
+			if b.s.zk.topics[t.Name] == nil {
+				ev.Gone = append(ev.Gone, t.Name)
+			}
+		}
 		b.later(func() {
 			b.topics.busy = false
 			b.step(ev)

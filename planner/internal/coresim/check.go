@@ -77,6 +77,9 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
 			n := s.zk.states[id]
 			if n == nil {
+				n = s.zk.graves[id]
+			}
+			if n == nil {
 				s.failf("baton %d tells %d of %v, which ZooKeeper never had", b.id, r.Broker, id)
 				return
 			}
@@ -136,7 +139,7 @@ func (s *sim) checkBlock(r planner.ReplyBody) {
 }
 
 func (s *sim) checkCreated(name string) {
-	if t := s.zk.topics[name]; t == nil {
+	if t := s.zk.topics[name]; t == nil && !s.zk.buried(name) {
 		s.failf("topic %s was said to be created and is not there", name)
 	}
 }

@@ -117,6 +117,12 @@ var allFaults = []func(*sim){
 	func(s *sim) { s.clientCall() },
 	func(s *sim) { s.badBroker() },
 	func(s *sim) { s.marker() },
+	func(s *sim) { // a topic is removed
+		if name := pick(&s.r, sortedKeys(s.zk.topics)); name[0] != 't' {
+			s.zk.remove(name)
+			s.mark("removed")
+		}
+	},
 	func(s *sim) { // all at once
 		for _, b := range s.brokers {
 			b.die(s.r.between(100, 2000))
@@ -169,7 +175,7 @@ func (s *sim) badState() {
 }
 
 func (s *sim) mend(id partition.ID) {
-	if n := s.zk.states[id]; n.bad != "" {
+	if n := s.zk.states[id]; n != nil && n.bad != "" {
 		s.zk.put(id, n.state)
 		s.trace("zk: %v mended, version %d", id, n.version)
 	}
@@ -230,7 +236,7 @@ func (s *sim) rivalClaims() {
 // among them; a rival may have initialised it.
 func (s *sim) autoCreate() {
 	name := pick(&s.r, []string{"auto-a", "auto-b"})
-	if s.zk.topics[name] != nil {
+	if s.zk.topics[name] != nil || s.zk.buried(name) {
 		return
 	}
 	pool := s.batonIDs()[:1]

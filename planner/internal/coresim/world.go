@@ -100,6 +100,15 @@ func (s *sim) heal() {
 			}
 		}
 	}
+	s.after(5000, func() { // an operator deletes what is left of removed topics
+		for _, b := range s.brokers {
+			for _, id := range sortedIDs(s.zk.graves) {
+				if b.proc != nil {
+					delete(b.proc.parts, id)
+				}
+			}
+		}
+	})
 	s.watchBrokers()
 }
 

@@ -22,7 +22,8 @@ type zookeeper struct {
 	brokers  map[int32]*brokerNode
 	topics   map[string]*topicNode
 	states   map[partition.ID]*stateNode
-	unclean  map[string]bool // topic configurations that set unclean.leader.election.enable
+	graves   map[partition.ID]*stateNode // of deleted topics, which never come back
+	unclean  map[string]bool             // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
 	dirs     []notification
 	notified int
@@ -66,7 +67,7 @@ type notification struct {
 func newZooKeeper(s *sim) *zookeeper {
 	return &zookeeper{
 		s: s, zxid: 100, sessions: map[int64]bool{}, brokers: map[int32]*brokerNode{}, topics: map[string]*topicNode{},
-		states: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, deleting: map[string]bool{},
+		states: map[partition.ID]*stateNode{}, graves: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, deleting: map[string]bool{},
 	}
 }
 
@@ -208,7 +209,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 		z.tick()
 		z.s.watchTopics()
 	case planner.CreateTopic:
-		if z.topics[b.Name] != nil {
+		if z.topics[b.Name] != nil || z.buried(b.Name) {
 			r.Outcome = planner.Conflict
 			return r, false
 		}
@@ -263,6 +264,24 @@ func (z *zookeeper) resolveState(r planner.Result, id partition.ID, want partiti
 		r.Outcome, r.Found = planner.Conflict, z.read(id)
 	}
 	return r
+}
+
+// remove deletes a topic, as somebody with ZooKeeper's shell does.
+func (z *zookeeper) remove(name string) {
+	z.tick()
+	for i := range z.topics[name].parts {
+		id := partition.ID{Topic: name, Number: int32(i)} //nolint:gosec // few
+		z.graves[id] = z.states[id]
+		delete(z.states, id)
+	}
+	delete(z.topics, name)
+	z.s.trace("zk: topic %s is gone", name)
+	z.s.watchTopics()
+}
+
+func (z *zookeeper) buried(name string) bool {
+	_, ok := z.graves[partition.ID{Topic: name}]
+	return ok
 }
 
 func lists(parts []planner.PartitionRead) [][]int32 {

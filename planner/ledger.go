@@ -1,0 +1,124 @@
+package planner
+
+import (
+	"baton/cluster"
+	"baton/epoch"
+	"baton/partition"
+)
+
+// ledger is what one incarnation of a broker still has to be told. Whatever is not in
+// it was acknowledged on this czxid. It holds no states, only what is outdated: a
+// request is built from the image when the channel is free, so a broker always hears
+// the newest state and a slow one costs no memory.
+type ledger struct {
+	epoch epoch.Broker
+	conn  uint64
+	up    bool
+	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
+	um    map[partition.ID]struct{}
+	sr    map[partition.ID]struct{} // StopReplica without delete
+	// stopAgain is when what a broker would not stop is tried again.
+	stopAgain Millis
+	live      uint64         // generation of the live list it acknowledged, 0 = none
+	knows     map[int32]bool // the ids of that list
+	out       *outstanding
+	until     Millis // back-off after a refused request
+	fails     int
+	// later holds partitions that the broker would not take in: each waits by itself, so
+	// that one of them does not keep the broker from hearing of the others.
+	later map[partition.ID]wait
+	// doubt is when metadata that may have been overwritten by a frame of a broken
+	// connection is sent again: brokers put UpdateMetadata in no order but that of its
+	// arrival, and a frame that was on its way may arrive after its successor.
+	doubt   Millis
+	doubted map[partition.ID]bool
+}
+
+// doubtAfter is how long such a frame may take at the most, in milliseconds: longer
+// than a broker keeps a request that it has read.
+const doubtAfter Millis = 10_000
+
+type wait struct {
+	until Millis
+	fails int
+}
+
+// outstanding is the one request a broker has not answered yet.
+type outstanding struct {
+	seq   uint64
+	kind  RequestKind
+	items map[partition.ID]bool
+	live  uint64
+	knows map[int32]bool
+}
+
+func newLedger(e epoch.Broker) *ledger {
+	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}}
+}
+
+func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
+
+func (l *ledger) forget(id partition.ID) {
+	delete(l.lai, id)
+	delete(l.um, id)
+	delete(l.sr, id)
+	delete(l.later, id)
+	if l.out != nil {
+		delete(l.out.items, id)
+	}
+}
+
+// untell puts what was under way back: it has no answer, so it was not told.
+func (l *ledger) untell() {
+	if l.out == nil {
+		return
+	}
+	for id, isNew := range l.out.items {
+		switch l.out.kind {
+		case LeaderAndISR:
+			l.addLAI(id, isNew)
+		case UpdateMetadata:
+			l.um[id] = struct{}{}
+		case StopReplica:
+			l.sr[id] = struct{}{}
+		}
+	}
+	l.out = nil
+}
+
+// announceLeadership has all replicas told of a new leader epoch, and everybody of the
+// new state.
+func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
+	for _, b := range p.Assignment.Replicas {
+		if l := m.ledgers[b]; l != nil {
+			l.addLAI(id, false)
+			delete(l.later, id)
+		}
+	}
+	m.announceMetadata(id)
+}
+
+// announceMetadata has all brokers told of a partition's state, if it has one.
+func (m *Machine) announceMetadata(id partition.ID) {
+	if p := m.im.Partition(id); p == nil || !p.Known {
+		return // it would be an empty request to everybody
+	}
+	for _, l := range m.ledgers {
+		l.um[id] = struct{}{}
+	}
+}
+
+// knowsOf reports whether nothing about the partition is left to be told.
+func (l *ledger) knowsOf(id partition.ID) bool {
+	_, lai := l.lai[id]
+	_, um := l.um[id]
+	if lai || um {
+		return false
+	}
+	if l.out != nil {
+		if _, ok := l.out.items[id]; ok {
+			return false
+		}
+	}
+	return true
+}
