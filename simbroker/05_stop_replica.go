@@ -27,8 +27,22 @@ func stopReplica(p *process, _ *request, req *kmsg.StopReplicaRequest) kmsg.Resp
 	return resp
 }
 
-// stopStates gives all versions the shape of v3.
-func stopStates(req *kmsg.StopReplicaRequest, t *kmsg.StopReplicaRequestTopic) []kmsg.StopReplicaRequestTopicPartitionState {
+// stopStates gives all versions the shape of v3. Of a partition that is named twice the
+// last counts, and one is answered [observed 3.9.1].
+func stopStates(req *kmsg.StopReplicaRequest, t *kmsg.StopReplicaRequestTopic) (out []kmsg.StopReplicaRequestTopicPartitionState) {
+	all, index := allStopStates(req, t), map[int32]int{}
+	for _, s := range all {
+		if at, twice := index[s.Partition]; twice {
+			out[at] = s
+			continue
+		}
+		index[s.Partition] = len(out)
+		out = append(out, s)
+	}
+	return out
+}
+
+func allStopStates(req *kmsg.StopReplicaRequest, t *kmsg.StopReplicaRequestTopic) []kmsg.StopReplicaRequestTopicPartitionState {
 	var numbers []int32
 	switch {
 	case req.Version >= 3:
