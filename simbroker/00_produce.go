@@ -105,7 +105,7 @@ func (p *process) append(id partition.ID, records []byte, acks int16) (base, end
 		return 0, 0, kerr.CorruptMessage
 	}
 	// With acks=all the committed ISR counts, before anything is written.
-	if acks == -1 && len(r.isr) < r.effectiveMinISR() {
+	if acks == -1 && !p.enough(r, r.isr) {
 		return 0, 0, kerr.NotEnoughReplicas
 	}
 	base = r.log.end()
@@ -137,7 +137,7 @@ func (p *process) settleProduces(r *replica) {
 			w.set(kerr.NotLeaderForPartition)
 		case r.high < w.end:
 			return false
-		case len(r.maximal()) < r.effectiveMinISR():
+		case !p.enough(r, r.maximal()):
 			w.set(kerr.NotEnoughReplicasAfterAppend)
 		default:
 			w.set(nil)

@@ -261,29 +261,37 @@ func (p *process) notifyLogDir() {
 	}
 }
 
-// readTopicConfig looks up min.insync.replicas for a partition that is led here; until
-// the answer is there the broker's own value holds.
-func (p *process) readTopicConfig(r *replica) {
-	if r.minISR == 0 {
-		r.minISR = p.opts.MinISR
-	}
-	if p.zk == nil {
+// readTopicConfig looks up a topic's min.insync.replicas when one of its partitions is
+// led here; until the answer is there the broker's own value holds.
+func (p *process) readTopicConfig(topic string) {
+	if p.zk == nil || p.reading[topic] {
 		return
 	}
-	topic := r.id.Topic
+	p.reading[topic] = true
 	p.spawn(func() {
-		data, _, err := p.zk.conn.Get(p.zk.path("/config/topics/" + topic))
-		var entity struct{ Config map[string]string }
-		if err != nil || json.Unmarshal(data, &entity) != nil {
-			return
-		}
-		n, err := strconv.Atoi(entity.Config["min.insync.replicas"])
-		if err != nil {
-			return
-		}
+		n := p.zk.minISR(topic)
 		p.post(func() {
-			r.minISR = n
-			p.advance(r)
+			delete(p.reading, topic)
+			if n == p.minISR[topic] {
+				return
+			}
+			p.minISR[topic] = n
+			for _, r := range p.parts {
+				if r.id.Topic == topic && r.role == leading {
+					p.advance(r)
+				}
+			}
 		})
 	})
+}
+
+// minISR is 0 where the topic does not say.
+func (s *session) minISR(topic string) int {
+	data, _, err := s.conn.Get(s.path("/config/topics/" + topic))
+	var entity struct{ Config map[string]string }
+	if err != nil || json.Unmarshal(data, &entity) != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(entity.Config["min.insync.replicas"])
+	return n
 }
