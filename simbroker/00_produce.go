@@ -28,7 +28,7 @@ func produce(p *process, _ *request, req *kmsg.ProduceRequest, reply func(kmsg.R
 			if pr.ErrorCode = code(err); err == nil {
 				pr.BaseOffset, pr.LogStartOffset = base, 0
 				if req.Acks == -1 {
-					waits = append(waits, &produceWait{call: w, topic: len(w.resp.Topics), index: len(out.Partitions), id: id, end: end, epoch: p.parts[id].leaderEpoch})
+					waits = append(waits, &produceWait{call: w, topic: len(w.resp.Topics), index: len(out.Partitions), id: id, end: end})
 				}
 			} else {
 				pr.CurrentLeader.LeaderID, pr.CurrentLeader.LeaderEpoch = p.cache.leaderOf(id)
@@ -72,7 +72,6 @@ type produceWait struct {
 	topic, index int
 	id           partition.ID
 	end          int64
-	epoch        int32
 	done         bool
 }
 
@@ -127,14 +126,12 @@ func (p *process) append(id partition.ID, records []byte, acks int16) (base, end
 	return base, end, nil
 }
 
-// settleProduces answers who waited for what the high watermark has passed. If the ISR
-// became too small meanwhile the records are there, but not as safe as asked for.
+// settleProduces answers who waited for what the high watermark has passed; a new leader
+// epoch of the same leader changes nothing for them. If the ISR became too small meanwhile the records are there, but not as safe as asked for.
 func (p *process) settleProduces(r *replica) {
 	r.produces = slices.DeleteFunc(r.produces, func(w *produceWait) bool {
 		switch {
 		case w.done:
-		case w.epoch != r.leaderEpoch:
-			w.set(kerr.NotLeaderForPartition)
 		case r.high < w.end:
 			return false
 		case !p.enough(r, r.maximal()):
