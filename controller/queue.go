@@ -1,6 +1,3 @@
-// Package controller runs one claim of the controller role: the queue, the loop that
-// owns the planner's machine, and the executor that carries its plans out. It decides
-// nothing.
 package controller
 
 import (

@@ -242,6 +242,8 @@ func anyOther(v zkstore.RoleView, holds, self int32) int32 {
 
 // Reload reads the configuration again and applies what can be applied.
 func (n *Node) Reload(context.Context) (applied, needsRestart []string, err error) {
+	n.reloading.Lock()
+	defer n.reloading.Unlock()
 	next, err := n.load()
 	if err != nil {
 		return nil, nil, err

@@ -46,6 +46,7 @@ func internalTopic(t config.InternalTopic, minISR int) server.InternalTopic {
 // endpointMetrics adapts the metrics to what the endpoint tells.
 type endpointMetrics struct{ m *metrics.Set }
 
+// Request implements server.Metrics.
 func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
 	how := "served"
 	if proxied {
@@ -54,6 +55,8 @@ func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
 	e.m.EndpointRequest(kmsg.NameForKey(key), how, took)
 }
 
+// Dropped implements server.Metrics.
 func (e endpointMetrics) Dropped(reason string) { e.m.EndpointRequest("none", "dropped: "+reason, 0) }
 
+// Connections implements server.Metrics.
 func (e endpointMetrics) Connections(delta int) { e.m.EndpointConnections(delta) }

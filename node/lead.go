@@ -30,7 +30,8 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	n.mu.Lock()
 	check := newCrossCheck(n.check)
 	n.mu.Unlock()
-	t := controller.NewTerm(fence, s.Store(fence), &observer{node: n, id: n.id()})
+	o := &observer{node: n, id: n.id(), brokers: map[int32]bool{}}
+	t := controller.NewTerm(fence, s.Store(fence), o)
 	channels := channel.NewManager(channel.Config{
 		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
 		Versions:       channel.Versions{LeaderAndISR: c.InterBrokerProtocol.LeaderAndIsr(), UpdateMetadata: c.InterBrokerProtocol.UpdateMetadata(), StopReplica: c.InterBrokerProtocol.StopReplica()},
@@ -56,6 +57,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 			n.prepare(loaded)
 			n.metrics.ClaimPhase(metrics.PhaseLoad, time.Since(start))
 		})
+		o.close()
 		n.ended(ctx, s, t, err)
 	}()
 	go func() { // a term that has lasted was a good one
@@ -138,8 +140,10 @@ func isLost(err error) bool {
 // endpointController lets the endpoint reach the term that leads now.
 type endpointController struct{ n *Node }
 
+// Active implements server.Controller.
 func (e endpointController) Active() bool { return e.n.current() != nil }
 
+// Call implements server.Controller.
 func (e endpointController) Call(ctx context.Context, body planner.CallBody) (planner.ReplyBody, error) {
 	t := e.n.current()
 	if t == nil {
@@ -152,10 +156,16 @@ func (e endpointController) Call(ctx context.Context, body planner.CallBody) (pl
 	return r, err
 }
 
+// View implements server.Controller.
 func (e endpointController) View(ctx context.Context, f func(planner.View)) error {
 	t := e.n.current()
 	if t == nil {
 		return server.ErrNotActive
+	}
+	select {
+	case <-t.Ready():
+	default:
+		return server.ErrNotActive // a broker can answer now, we only after the load
 	}
 	err := t.View(ctx, f)
 	if errors.Is(err, controller.ErrNotActive) {

@@ -1,6 +1,3 @@
-// Package node is one Baton process from start to stop: its ZooKeeper sessions, the
-// campaign for the controller role, the terms it leads, and what operators ask of it.
-// It wires the shell packages together, which do not know each other.
 package node
 
 import (
@@ -39,6 +36,8 @@ type Node struct {
 	wake    chan struct{} // one slot: something to look at again
 	acting  chan struct{} // one slot: the campaign is acting on the role view
 	stopped chan struct{} // closed when Run takes part no more
+
+	reloading sync.Mutex // one reload at a time, by signal or by command
 
 	mu       sync.Mutex
 	session  session

@@ -14,8 +14,23 @@ import (
 
 // observer turns what a term does into log lines, metrics and the state-change log.
 type observer struct {
-	node *Node
-	id   int32
+	node    *Node
+	id      int32
+	brokers map[int32]bool // that have series of their own; the loop's own
+}
+
+// close drops what only a leading controller knows, after its term: a standby that went
+// on showing it would be alarming for nothing, or soothing.
+func (o *observer) close() { o.forget(nil) }
+
+// forget drops the series of brokers that are not among those there now.
+func (o *observer) forget(now map[int32]planner.BrokerStats) {
+	for id := range o.brokers {
+		if _, ok := now[id]; !ok {
+			o.node.metrics.ForgetBroker(id)
+			delete(o.brokers, id)
+		}
+	}
 }
 
 func (o *observer) identity(f epoch.Fence) statelog.Identity {
@@ -84,7 +99,9 @@ func (o *observer) Stats(st planner.Stats) {
 		paths[i] = b.Path
 	}
 	m.BadZnodes(metrics.SourceCluster, paths)
+	o.forget(st.Brokers)
 	for id, b := range st.Brokers {
+		o.brokers[id] = true
 		m.Untold(id, b.Untold)
 		m.ChannelQueueSize(id, b.Requests)
 	}
@@ -115,10 +132,13 @@ func kafkaState(event string) int {
 // channelMetrics adapts the metrics to what channels tell.
 type channelMetrics struct{ m *metrics.Set }
 
+// RequestSent implements channel.Metrics.
 func (c channelMetrics) RequestSent(int32, planner.RequestKind, int) {}
 
+// RoundTrip implements channel.Metrics.
 func (c channelMetrics) RoundTrip(broker int32, kind planner.RequestKind, d time.Duration) {
 	c.m.RequestDone(kind.String(), broker, d)
 }
 
+// Connected implements channel.Metrics.
 func (c channelMetrics) Connected(broker int32, up bool) { c.m.BrokerConnected(broker, up) }

@@ -52,6 +52,7 @@ type roleSession interface {
 // zkSession is a zkstore.Session whose Store is what a term takes.
 type zkSession struct{ *zkstore.Session }
 
+// Store implements session.
 func (s zkSession) Store(fence epoch.Fence) controller.Store { return s.Session.Store(fence) }
 
 // connectZooKeeper opens a session as the configuration says.

@@ -87,7 +87,11 @@ func (m *Machine) Active() bool { return m.active }
 
 // View is for readers on the goroutine that steps the machine.
 func (m *Machine) View() View {
-	return View{ControllerID: m.id, Fence: m.fence, Self: m.self, Image: m.im}
+	v := View{ControllerID: m.id, Fence: m.fence, Self: m.self, Image: m.im}
+	if m.active {
+		v.Self = m.selfEntry() // clients hear from us what they hear from brokers, the rack included
+	}
+	return v
 }
 
 // Step takes one event at a time now and returns what to do about it. now never goes
@@ -242,8 +246,10 @@ func (m *Machine) tick() {
 func (m *Machine) rereadBroken() {
 	var ids []partition.ID
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-		if p.Broken != "" {
-			ids = append(ids, partition.ID{Topic: t.Name, Number: p.Number})
+		id := partition.ID{Topic: t.Name, Number: p.Number}
+		if p.Broken != "" && !m.reads[id] { // ZooKeeper may be away for long
+			m.reads[id] = true
+			ids = append(ids, id)
 		}
 	})
 	if len(ids) > 0 {

@@ -168,3 +168,21 @@ func TestANewReplicaOfAHeldTopicStaysNew(t *testing.T) {
 		t.Errorf("told: %v, as new: %v", told, isNew)
 	}
 }
+
+// While ZooKeeper is away reads have no answer; they must not pile up.
+func TestAnUnreadablePartitionIsReadAgainOneReadAtATime(t *testing.T) {
+	w := newTold(t)
+	bad := planner.StateRead{ID: partition.ID{Topic: "t"}, Exists: true, Bad: "no permission"}
+	w.step(planner.Refreshed{States: []planner.StateRead{bad}})
+	for range 5 {
+		w.after(60_000)
+	}
+	if len(w.reads) != 1 {
+		t.Fatalf("%d reads under way", len(w.reads))
+	}
+	w.step(planner.Refreshed{States: []planner.StateRead{bad}})
+	w.after(60_000)
+	if len(w.reads) != 2 {
+		t.Errorf("%d reads after an answer", len(w.reads))
+	}
+}

@@ -62,6 +62,9 @@ func metadata(ctx context.Context, r *request, req *kmsg.MetadataRequest) (kmsg.
 	for i, name := range missing {
 		t := newMetadataTopic(&missing[i], codes[i])
 		t.IsInternal = isInternal(name)
+		if req.IncludeTopicAuthorizedOperations {
+			t.AuthorizedOperations = topicOperations // brokers say so of topics that do not exist, too
+		}
 		resp.Topics = append(resp.Topics, t)
 	}
 	return resp, nil
@@ -80,7 +83,9 @@ func metadataInvalid(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) boo
 		if t.Topic != nil {
 			name = *t.Topic
 		}
-		resp.Topics = append(resp.Topics, newMetadataTopic(&name, kerr.InvalidRequest.Code))
+		out := newMetadataTopic(&name, kerr.InvalidRequest.Code)
+		out.TopicID = t.TopicID
+		resp.Topics = append(resp.Topics, out)
 	}
 	return true
 }

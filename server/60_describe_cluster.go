@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"baton/planner"
 
@@ -19,11 +20,11 @@ func describeCluster(ctx context.Context, r *request, req *kmsg.DescribeClusterR
 	resp := respond[*kmsg.DescribeClusterResponse](req)
 	resp.Brokers = []kmsg.DescribeClusterResponseBroker{}
 	if req.Version >= 1 && req.EndpointType != 1 {
-		e := kerr.MismatchedEndpointType
+		e, message := kerr.MismatchedEndpointType, "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
 		if req.EndpointType != 2 {
-			e = kerr.UnsupportedEndpointType
+			e, message = kerr.UnsupportedEndpointType, fmt.Sprintf("Unsupported endpoint type %d", req.EndpointType)
 		}
-		resp.ErrorCode, resp.ErrorMessage = e.Code, &e.Description
+		resp.ErrorCode, resp.ErrorMessage = e.Code, &message
 		return resp, nil
 	}
 	err := r.view(ctx, func(v planner.View) {

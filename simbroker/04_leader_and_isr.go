@@ -113,7 +113,9 @@ func (p *process) apply(r *replica, ps *kmsg.LeaderAndISRRequestTopicPartition, 
 		p.follow(r, ps)
 	default:
 		// A leader that is not in the live list, -1 included: the log is made, the state
-		// stays as it was, the answer is success.
+		// stays as it was, the answer is success. Its leader epoch is not taken either, so
+		// the same request works once the leader is known [observed 3.9.1; 10.2 and
+		// decisions.md say that it takes another epoch].
 		p.logf("%v: leader %d is not known, ignored", r.id, ps.Leader)
 	}
 	return 0

@@ -50,9 +50,9 @@ func (s *story) part(name string, f func()) {
 
 // garbage is what is spoilt at the moment.
 type garbage struct {
-	lasting []*spoilt // topics: nobody but Baton minds
+	lasting []*spoilt // what Kafka gets along with
 	states  []*spoilt // partition states; Baton reads them when it claims, and when it has something to write there
-	startup []*spoilt // a broker that starts reads these, and dies of them
+	startup []*spoilt // a broker that starts ends at these
 	round   int
 }
 
@@ -129,7 +129,7 @@ func (g *garbage) spoilCluster(s *story) {
 		}
 		// No content is no override of anything, by Kafka's rules.
 		if data, ok := configJSON.of(shape); ok && shape != "empty" {
-			startup("/config/topics/"+s.needsConfig(g.topic(fmt.Sprintf("config%d", g.round), i)), data)
+			lasting("/config/topics/"+s.needsConfig(g.topic(fmt.Sprintf("config%d", g.round), i)), data)
 		}
 	}
 	lasting("/baton/ids/nobody", "")
@@ -170,7 +170,7 @@ func (g *garbage) leadsTheRest(s *story, b *batonproc.Baton) {
 	s.must(s.cluster.WaitNotLeading(s.ctx, 2, s.topics...))
 	s.more(100)
 	s.names(b, g.all()...)
-	// A broker that starts reads all registrations and all configurations, and Kafka does not survive those.
+	// A broker that starts reads all registrations, and ends at one that it cannot understand.
 	s.mend(g.startup...)
 	g.startup = nil
 	s.must(s.cluster.Broker(2).Restart(s.ctx))

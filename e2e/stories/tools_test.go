@@ -33,6 +33,7 @@ func TestKafkasOwnTools(t *testing.T) {
 	t.Run("describeCluster", func(t *testing.T) { s.on(t).describeCluster(java, b) })
 	t.Run("AdminClient at Baton", func(t *testing.T) { s.on(t).adminAnyNode(java, b) })
 	t.Run("AdminClient and what only a controller does", func(t *testing.T) { s.on(t).adminController(java, b) })
+	t.Run("answers like a broker's", func(t *testing.T) { s.on(t).answersLikeABroker(b) })
 	s.leavesBaton(b, 3, "__consumer_offsets", "__transaction_state")
 	s.must(s.finish().CheckNeverServed(b.ID()))
 }
@@ -190,7 +191,7 @@ func (s *story) adminAnyNode(c *javaclient.Client, b *batonproc.Baton) {
 	contains(s.T, s.java(c, "groups", addr), topic)
 	contains(s.T, s.java(c, "logDirs", addr, topic), fmt.Sprintf("asked=[1, 2, 3, %d] hosts=[1, 2, 3]", b.ID()))
 	s.java(c, "offset", addr, topic)
-	s.java(c, "features", addr)
+	contains(s.T, s.java(c, "features", addr), "finalizedFeatures:{}")
 	for _, at := range []string{addr, s.cluster.Broker(1).Addr()} {
 		_, err := c.Do("acls", at)
 		s.fails(err, "SecurityDisabledException")
