@@ -179,6 +179,21 @@ func TestDelayRequest(t *testing.T) {
 	})
 }
 
+// A rule that is taken away lets go of what it delays.
+func TestDelayRequestRemoved(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *zkserver.Server) {
+		p := dial(t, s, jute.ConnectRequest{})
+		f := s.Inject(zkserver.Fault{Do: zkserver.DelayRequest, Delay: time.Hour})
+		begun := time.Now()
+		p.send(jute.OpCreate, create("/a", 0))
+		synctest.Wait()
+		f.Remove()
+		if code, _, err := p.reply(); code != jute.OK || err != nil || time.Since(begun) != 0 {
+			t.Error(code, err, time.Since(begun))
+		}
+	})
+}
+
 func TestCut(t *testing.T) {
 	for _, c := range []struct {
 		do      zkserver.Action

@@ -30,13 +30,22 @@ func TestBrokersOnZkserver(t *testing.T) {
 	s.must(b.WaitStandby(s.ctx))
 	contains(t, s.cli(b, 0, "takeover", "--yes"), "claimed /controller")
 	s.must(b.WaitReady(s.ctx))
+	taken := time.Now()
 	s.more(100)
-	s.killedAndBack(2)
+	s.killedAndBack(own%3 + 1) // which leads something, other than the one that has been away
+	led := time.Now()
 	contains(t, s.cli(b, 0, "handback", "--yes", "--reason", "test"), "claimed")
 	s.embedded()
 	s.more(100)
 	h := s.finish()
-	s.neverLeaderless(h)
+	// Kafka's controller shows partitions without a leader when it begins; Baton's do not.
+	for tp, changes := range h.Leaderless(s.topics...) {
+		for _, c := range changes {
+			if c.Time.After(taken) && c.Time.Before(led) {
+				t.Errorf("%v had no leader: %v", tp, c)
+			}
+		}
+	}
 	t.Logf("%d changes recorded", len(h.Changes))
 }
 
