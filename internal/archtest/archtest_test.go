@@ -60,7 +60,20 @@ func rules() []rule {
 		}
 		rs = append(rs, r)
 	}
-	return rs
+	return append(rs, embedded()...)
+}
+
+// embedded ZooKeeper: a codec that knows nothing, and a server that knows the codec.
+func embedded() []rule {
+	const why = "the embedded ZooKeeper stands alone: it may only share the codec"
+	codec := rule{[]string{"jute"}, map[string]string{"baton": "jute is bytes: it knows nothing of ours", "net": "jute is bytes"}}
+	server := rule{[]string{"zkserver"}, map[string]string{
+		"github.com/go-zookeeper/zk": "a server that shares the client's code shares its mistakes",
+	}}
+	for _, p := range append(append([]string{"wire", "config", "metrics", "node", "internal", "e2e"}, core...), append(shell, "controller")...) {
+		server.banned["baton/"+p] = why
+	}
+	return []rule{codec, server}
 }
 
 func TestImports(t *testing.T) {
