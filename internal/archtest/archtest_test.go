@@ -60,7 +60,7 @@ func rules() []rule {
 		}
 		rs = append(rs, r)
 	}
-	return append(rs, embedded()...)
+	return append(append(rs, embedded()...), simulated())
 }
 
 // embedded ZooKeeper: a codec that knows nothing, and a server that knows the codec.
@@ -74,6 +74,16 @@ func embedded() []rule {
 		server.banned["baton/"+p] = why
 	}
 	return []rule{codec, server}
+}
+
+// simulated brokers stand where real ones do: on the other side of every connection.
+func simulated() rule {
+	const why = "a broker that shares the controller's code shares its mistakes; it knows the bytes and the core's types"
+	r := rule{[]string{"simbroker"}, map[string]string{}}
+	for _, p := range append([]string{"planner", "controller", "node", "config", "metrics", "zkserver", "e2e"}, shell...) {
+		r.banned["baton/"+p] = why
+	}
+	return r
 }
 
 func TestImports(t *testing.T) {
@@ -94,15 +104,17 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestOneSpeaker: the ZooKeeper client library is zkstore's alone, and the end-to-end tests' to look from outside.
+// TestOneSpeaker: the ZooKeeper client library is zkstore's alone, the simulated brokers', which are not the controller,
+// and the end-to-end tests' to look from outside.
 func TestOneSpeaker(t *testing.T) {
 	root := filepath.Join("..", "..")
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	speakers := []string{"zkstore", "simbroker", "internal", "e2e"}
 	for _, e := range entries {
-		if !e.IsDir() || e.Name() == "zkstore" || e.Name() == "internal" || e.Name() == "e2e" {
+		if !e.IsDir() || slices.Contains(speakers, e.Name()) {
 			continue
 		}
 		for file, imports := range importsOf(t, filepath.Join(root, e.Name())) {

@@ -1,0 +1,288 @@
+package stories
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"baton/config"
+	"baton/e2e/kafka"
+	"baton/metrics"
+	"baton/node"
+	"baton/simbroker"
+)
+
+// TestBatonLeadsSimulatedBrokers: Baton's real node and three simulated brokers on a real
+// ZooKeeper. Brokers crash, lose their tails, are paused past their sessions, lose a log
+// directory and stop in order; whatever was acknowledged to a franz-go producer is read
+// back, once.
+func TestBatonLeadsSimulatedBrokers(t *testing.T) {
+	kafka.RequireJava(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	defer cancel()
+	zoo, err := kafka.StartZooKeeper(ctx, t, kafka.ZooKeeperOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &simulatedCluster{T: t, ctx: ctx}
+	for id := int32(1); id <= 3; id++ {
+		b := simbroker.New(simbroker.Options{ID: id, Disk: simbroker.NewDisk(2), LagTime: 4 * time.Second, MinISR: 2, Logf: s.logf,
+			ZooKeeper: simbroker.ZooKeeper{Servers: zoo.Addrs(), Chroot: "/simulated", SessionTimeout: 3 * time.Second}})
+		s.brokers = append(s.brokers, b)
+		s.must(b.Start(ctx))
+		defer b.Close()
+	}
+	defer s.runBaton(strings.Join(zoo.Addrs(), ",") + "/simulated")()
+	s.connect()
+	defer s.client.Close()
+	s.createTopic()
+	s.waitISR(3)
+
+	s.more(50)
+	victim := s.leader()
+	s.must(s.brokers[victim-1].Crash(simbroker.CrashOptions{LoseTail: true}))
+	s.waitLeaderNot(victim)
+	s.more(50)
+	s.must(s.brokers[victim-1].Start(ctx))
+	s.waitISR(3)
+
+	victim = s.leader()
+	before := s.brokers[victim-1].Epoch()
+	s.must(s.brokers[victim-1].Pause())
+	s.waitLeaderNot(victim)
+	s.more(50)
+	s.must(s.brokers[victim-1].Resume())
+	s.waitISR(3)
+	if after := s.brokers[victim-1].Epoch(); after <= before {
+		t.Errorf("epoch %d after the session had expired, %d before", after, before)
+	}
+
+	victim = s.leader()
+	dir := s.brokers[victim-1].DirOf("orders", 0)
+	s.must(s.brokers[victim-1].FailDir(dir))
+	s.waitLeaderNot(victim)
+	s.more(50)
+	s.must(s.brokers[victim-1].Crash(simbroker.CrashOptions{}))
+	s.brokers[victim-1].Disk().Repair()
+	s.must(s.brokers[victim-1].Start(ctx))
+	s.waitISR(3)
+
+	victim = s.leader()
+	clean, err := s.brokers[victim-1].Stop(ctx)
+	s.must(err)
+	if !clean {
+		t.Error("the controlled shutdown was not clean")
+	}
+	s.waitLeaderNot(victim)
+	s.more(50)
+	s.must(s.brokers[victim-1].Start(ctx))
+	s.waitISR(3)
+	s.readAll()
+}
+
+const simulatedPartitions = 4
+
+type simulatedCluster struct {
+	*testing.T
+	ctx     context.Context
+	brokers []*simbroker.Broker
+	client  *kgo.Client
+	seeds   []string
+
+	mu     sync.Mutex
+	closed bool
+	acked  int
+}
+
+// logf: brokers may have a last word after the test.
+func (s *simulatedCluster) logf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.Logf(format, args...)
+	}
+}
+
+func (s *simulatedCluster) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// runBaton starts a node and returns how to stop it.
+func (s *simulatedCluster) runBaton(zooKeeper string) (stop func()) {
+	s.Helper()
+	text := fmt.Sprintf("node.id=2000001\nzookeeper.connect=%s\nlisteners=PLAINTEXT://127.0.0.1:0\ncontroller.mode=active\n"+
+		"min.insync.replicas=2\nzookeeper.session.timeout.ms=6000\n", zooKeeper)
+	cfg, warnings, err := config.Parse(strings.NewReader(text), "simulated.properties", nil)
+	s.must(err)
+	for _, w := range warnings {
+		s.Log(w)
+	}
+	set, err := metrics.New(prometheus.NewRegistry(), nil, metrics.Build{})
+	s.must(err)
+	n := node.New(cfg, node.Options{Log: zap.NewNop(), Metrics: set, Level: zap.NewAtomicLevel()})
+	ctx, cancel := context.WithCancel(s.ctx)
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	return func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		cancel()
+		if err := <-done; err != nil {
+			s.Error(err)
+		}
+	}
+}
+
+func (s *simulatedCluster) connect() {
+	s.Helper()
+	for _, b := range s.brokers {
+		s.seeds = append(s.seeds, b.Addr("PLAINTEXT"))
+	}
+	var err error
+	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.seeds...), kgo.DefaultProduceTopic("orders"), kgo.MetadataMinAge(200*time.Millisecond),
+		kgo.ProduceRequestTimeout(10*time.Second))
+	s.must(err)
+}
+
+// createTopic asks the controller, which clients find in the brokers' metadata.
+func (s *simulatedCluster) createTopic() {
+	s.Helper()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "orders", simulatedPartitions, 3
+	req.Topics, req.TimeoutMillis = append(req.Topics, topic), 30_000
+	s.eventually("the topic", func() error {
+		resp, err := req.RequestWith(s.ctx, s.client)
+		if err != nil {
+			return err
+		}
+		if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return err
+		}
+		return nil
+	})
+}
+
+func (s *simulatedCluster) eventually(what string, f func() error) {
+	s.Helper()
+	var err error
+	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err = f(); err == nil {
+			return
+		}
+	}
+	s.Fatalf("no %s: %v", what, err)
+}
+
+// partitions asks one broker after the other for the topic's metadata.
+func (s *simulatedCluster) partitions() ([]kmsg.MetadataResponseTopicPartition, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	name := "orders"
+	req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
+	resp, err := req.RequestWith(s.ctx, s.client)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(resp.Topics); n != 1 || len(resp.Topics[0].Partitions) != simulatedPartitions {
+		return nil, fmt.Errorf("%d topics in the metadata, or too few partitions", n)
+	}
+	return resp.Topics[0].Partitions, nil
+}
+
+func (s *simulatedCluster) each(what string, f func(p kmsg.MetadataResponseTopicPartition) error) {
+	s.Helper()
+	s.eventually(what, func() error {
+		ps, err := s.partitions()
+		if err != nil {
+			return err
+		}
+		for _, p := range ps {
+			if err := f(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *simulatedCluster) waitISR(n int) {
+	s.Helper()
+	s.each("full ISR", func(p kmsg.MetadataResponseTopicPartition) error {
+		if len(p.ISR) != n || p.Leader < 0 {
+			return fmt.Errorf("partition %d: leader %d, isr %v", p.Partition, p.Leader, p.ISR)
+		}
+		return nil
+	})
+}
+
+func (s *simulatedCluster) waitLeaderNot(id int32) {
+	s.Helper()
+	s.each("other leader", func(p kmsg.MetadataResponseTopicPartition) error {
+		if p.Leader == id && p.Partition == 0 || p.Leader < 0 {
+			return fmt.Errorf("partition %d: leader %d", p.Partition, p.Leader)
+		}
+		return nil
+	})
+}
+
+// leader is who leads the first partition.
+func (s *simulatedCluster) leader() (id int32) {
+	s.Helper()
+	s.each("leader", func(p kmsg.MetadataResponseTopicPartition) error {
+		if p.Partition == 0 {
+			id = p.Leader
+		}
+		return nil
+	})
+	return id
+}
+
+// more produces with acks=all; every record has to be acknowledged.
+func (s *simulatedCluster) more(n int) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
+	defer cancel()
+	for range n {
+		r := &kgo.Record{Value: fmt.Append(nil, s.acked)}
+		s.must(s.client.ProduceSync(ctx, r).FirstErr())
+		s.acked++
+	}
+}
+
+// readAll reads the topic from its beginning: everything acknowledged is there, once.
+func (s *simulatedCluster) readAll() {
+	s.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.seeds...), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	s.must(err)
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	defer cancel()
+	seen := map[string]int{}
+	for len(seen) < s.acked {
+		fetches := cl.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			s.Fatalf("%d of %d records: %v", len(seen), s.acked, fetches.Err())
+		}
+		fetches.EachRecord(func(r *kgo.Record) { seen[string(r.Value)]++ })
+	}
+	for value, times := range seen {
+		if times != 1 {
+			s.Errorf("record %s is there %d times", value, times)
+		}
+	}
+	s.Logf("%d records acknowledged, all read back", s.acked)
+}
