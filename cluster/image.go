@@ -15,6 +15,7 @@ type Image struct {
 	brokers map[int32]*Broker
 	leaving map[int32]bool // in a controlled shutdown; ends when the registration does
 	batons  map[int32]bool // every id that was ever a Baton's
+	unread  map[int32]bool // registered, never understood; see partition.Unread
 	topics  map[string]*Topic
 	ids     map[TopicID]string
 	hosted  map[int32]map[partition.ID]struct{} // by broker: partitions with a replica there
@@ -25,7 +26,7 @@ type Image struct {
 // NewImage returns an empty image that knows the ids that belong to Batons.
 func NewImage(batons []int32) *Image {
 	im := &Image{
-		brokers: map[int32]*Broker{}, leaving: map[int32]bool{}, batons: map[int32]bool{},
+		brokers: map[int32]*Broker{}, leaving: map[int32]bool{}, unread: map[int32]bool{}, batons: map[int32]bool{},
 		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]map[partition.ID]struct{}{},
 		learned: map[int32]int64{},
 	}
@@ -89,6 +90,29 @@ func (im *Image) PutBroker(b Broker) {
 		im.learned[b.ID] = im.view
 	}
 	im.brokers[b.ID] = &b
+}
+
+// SetUnread replaces the ids whose registrations cannot be understood; those of them
+// that were understood before stay as they were. It returns the ids that are no longer
+// there and those that are new.
+func (im *Image) SetUnread(ids []int32) (changed []int32) {
+	now := map[int32]bool{}
+	for _, id := range ids {
+		if im.brokers[id] == nil && !im.batons[id] {
+			now[id] = true
+			if !im.unread[id] {
+				changed = append(changed, id)
+			}
+		}
+	}
+	for id := range im.unread {
+		if !now[id] {
+			changed = append(changed, id)
+		}
+	}
+	im.unread = now
+	slices.Sort(changed)
+	return changed
 }
 
 // RemoveBroker forgets a registration that is gone.
@@ -221,6 +245,8 @@ func (im *Image) Each(f func(*Topic, *Partition)) {
 func (im *Image) Standing(p *Partition, id int32) partition.Standing {
 	b := im.brokers[id]
 	switch {
+	case b == nil && im.unread[id]:
+		return partition.Unread
 	case b == nil || slices.Contains(p.Dirs, id):
 		return partition.Offline
 	case im.leaving[id]:
@@ -253,7 +279,7 @@ func (im *Image) EligibleForISR(p *Partition, id int32) bool {
 func (im *Image) OfflineReplicas(p *Partition) []int32 {
 	out := []int32{}
 	for _, id := range p.Assignment.Replicas {
-		if s := im.Standing(p, id); s == partition.Offline || s == partition.Leaving {
+		if s := im.Standing(p, id); s != partition.Alive && s != partition.Lapsed {
 			out = append(out, id)
 		}
 	}

@@ -43,6 +43,9 @@ func (s Set) Filter(keep func(int32) bool) Set {
 	return out
 }
 
+// Any reports whether is holds for a member.
+func (s Set) Any(is func(int32) bool) bool { return slices.ContainsFunc(s, is) }
+
 // Equal compares members and order.
 func (s Set) Equal(o Set) bool { return slices.Equal(s, o) }
 

@@ -15,6 +15,9 @@ const (
 	Lapsed
 	// Offline: not registered, or its replica is on a failed log directory.
 	Offline
+	// Unread: registered, but the registration cannot be understood and never could. It is
+	// not absent, so it keeps what it has; it is not known either, so it gets nothing.
+	Unread
 )
 
 // Strategy names why a state changes; the words appear in logs, metrics and the journal.
@@ -63,22 +66,22 @@ func Elect(in Input) (isr.LeaderAndISR, Strategy) {
 	if cur.Leader != isr.NoLeader && cur.ISR.Has(cur.Leader) {
 		leader = in.Standing(cur.Leader)
 	}
-	if leader == Alive {
-		return next(cur, cur.Leader, cur.ISR.Filter(is(in, Alive)), Shrink)
+	if leader == Alive || leader == Unread {
+		return next(cur, cur.Leader, cur.ISR.Filter(stays(in, cur.Leader)), Shrink)
 	}
 	if id, ok := firstInISR(in, Alive); ok {
 		why := OfflineElection
 		if leader == Leaving {
 			why = ControlledShutdown
 		}
-		return next(cur, id, cur.ISR.Filter(is(in, Alive)), why)
+		return next(cur, id, cur.ISR.Filter(stays(in, id)), why)
 	}
 	if leader == Leaving {
 		// Nobody to hand over to: it leads until it is gone, and the broker hears that.
-		return next(cur, cur.Leader, isr.Set{cur.Leader}, Shrink)
+		return next(cur, cur.Leader, cur.ISR.Filter(alone(in, cur.Leader)), Shrink)
 	}
 	if id, ok := firstInISR(in, Leaving); ok {
-		return next(cur, id, isr.Set{id}, OfflineElection)
+		return next(cur, id, cur.ISR.Filter(alone(in, id)), OfflineElection)
 	}
 	if leader == Lapsed {
 		// Every member restarted since. The old leader's log is the best guess there is.
@@ -87,7 +90,7 @@ func Elect(in Input) (isr.LeaderAndISR, Strategy) {
 	if id, ok := firstInISR(in, Lapsed); ok {
 		return next(cur, id, isr.Set{id}, OfflineElection)
 	}
-	if in.AllowUnclean {
+	if in.AllowUnclean && !cur.ISR.Any(func(id int32) bool { return in.Standing(id) == Unread }) {
 		if id, ok := firstLive(in); ok {
 			out := bump(cur, id, isr.Set{id})
 			if in.MarkRecovering {
@@ -118,8 +121,19 @@ func First(replicas []int32, standing func(int32) Standing) (isr.LeaderAndISR, b
 	return isr.LeaderAndISR{Leader: members[0], ISR: members}, true
 }
 
-func is(in Input, s Standing) func(int32) bool {
-	return func(id int32) bool { return in.Standing(id) == s }
+// stays tells which members the ISR keeps under a leader: itself, those that are alive,
+// and those of which nothing is known.
+func stays(in Input, leader int32) func(int32) bool {
+	return func(id int32) bool {
+		s := in.Standing(id)
+		return id == leader || s == Alive || s == Unread
+	}
+}
+
+// alone tells which members the ISR keeps under a leader that is leaving: itself, and
+// those of which nothing is known.
+func alone(in Input, leader int32) func(int32) bool {
+	return func(id int32) bool { return id == leader || in.Standing(id) == Unread }
 }
 
 // firstInISR returns the most preferred replica that is in the ISR and stands as s. An

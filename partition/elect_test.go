@@ -42,17 +42,20 @@ func each(f func(*world)) {
 	}
 }
 
+// standings is how many there are.
+const standings = int(Unread) + 1
+
 func eachStanding(n int, replicas []int32, members isr.Set, f func(*world)) {
 	combos := 1
 	for range n {
-		combos *= 4
+		combos *= standings
 	}
 	for c := range combos {
 		for _, leader := range append([]int32{isr.NoLeader}, replicas...) {
 			for _, unclean := range []bool{false, true} {
 				w := &world{}
-				for i := range n {
-					w.stand[i+1] = Standing(c >> (2 * i) & 3)
+				for i, rest := 0, c; i < n; i, rest = i+1, rest/standings {
+					w.stand[i+1] = Standing(rest % standings)
 				}
 				w.in = Input{
 					Replicas: replicas, AllowUnclean: unclean, MarkRecovering: true,
@@ -102,10 +105,15 @@ func electRules(w *world, cur, got isr.LeaderAndISR, why Strategy) (broken []str
 	must(got.PartitionEpoch == cur.PartitionEpoch, "the version it is based on stays")
 	must(why == Unclean || got.ISR.SubsetOf(cur.ISR), "a clean election adds to the ISR")
 	must(!has || w.stand[cur.Leader] != Alive || got.Leader == cur.Leader, "a leader that is alive stays")
+	must(!has || w.stand[cur.Leader] != Unread || got.Leader == cur.Leader, "a leader whose registration cannot be read stays")
 	must(got.Leader == isr.NoLeader || w.stand[got.Leader] != Offline, "the leader is offline")
+	must(got.Leader == isr.NoLeader || got.Leader == cur.Leader || w.stand[got.Leader] != Unread, "the new leader's registration cannot be read")
+	for _, id := range cur.ISR {
+		must(w.stand[id] != Unread || got.ISR.Has(id) || got.Leader != isr.NoLeader && w.stand[got.Leader] == Lapsed, "a member whose registration cannot be read stays")
+	}
 	if why == Unclean {
 		must(w.in.AllowUnclean, "unclean although not allowed")
-		must(!w.anyMember(Alive) && !w.anyMember(Leaving) && !w.anyMember(Lapsed), "unclean although a member lives")
+		must(!w.anyMember(Alive) && !w.anyMember(Leaving) && !w.anyMember(Lapsed) && !w.anyMember(Unread), "unclean although a member lives")
 		must(len(got.ISR) == 1 && !cur.ISR.Has(got.Leader) && got.Recovery == isr.Recovering, "an unclean leader is an outsider, alone and recovering")
 	} else {
 		must(got.Recovery == cur.Recovery, "a clean election keeps the recovery state")
@@ -115,13 +123,13 @@ func electRules(w *world, cur, got isr.LeaderAndISR, why Strategy) (broken []str
 		must(got.ISR.Equal(cur.ISR), "without a leader the ISR stays")
 		return broken
 	}
-	if w.anyMember(Alive) {
-		must(w.stand[got.Leader] == Alive, "the leader is worse than an alive member")
-		for _, id := range cur.ISR {
-			must(got.ISR.Has(id) == (w.stand[id] == Alive), "the ISR is the alive members")
+	must(why == Unclean || !w.anyMember(Alive) || w.stand[got.Leader] == Alive || w.stand[got.Leader] == Unread, "the leader is worse than an alive member")
+	for _, id := range cur.ISR {
+		if why == Unclean {
+			break
 		}
-	} else {
-		must(len(got.ISR) == 1, "without an alive member the leader is alone")
+		lapsed := w.stand[got.Leader] == Lapsed
+		must(got.ISR.Has(id) == (id == got.Leader || w.stand[id] == Alive || w.stand[id] == Unread && !lapsed), "the ISR is the leader, the alive members and the unread ones")
 	}
 	if got.Leader != cur.Leader && why != Unclean {
 		for _, id := range w.in.Replicas[:slices.Index(w.in.Replicas, got.Leader)] {

@@ -109,8 +109,12 @@ func (m *Machine) answerLater() {
 
 // mayStay: eligible, and not a member whose restart the leader does not know of yet. To
 // accept that one would make its membership look as if it had been decided after the
-// restart, and the bounce would be lost.
+// restart, and the bounce would be lost. A member whose registration cannot be read may
+// stay as well, or no other member could come or go.
 func (m *Machine) mayStay(p *cluster.Partition, b int32) bool {
+	if m.im.Standing(p, b) == partition.Unread {
+		return p.State.ISR.Has(b)
+	}
 	return m.im.EligibleForISR(p, b) && (m.im.Standing(p, b) != partition.Lapsed || !p.State.ISR.Has(b))
 }
 

@@ -44,6 +44,9 @@ func (m *Machine) brokersChanged(e BrokersChanged) {
 			m.brokerGone(b.ID)
 		}
 	}
+	for _, id := range m.im.SetUnread(e.BadIDs) {
+		m.touchAllOn(id)
+	}
 	m.repairAll()
 }
 

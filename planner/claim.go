@@ -23,6 +23,7 @@ func (m *Machine) claim(c Claimed) {
 			m.im.PutBroker(b) // repairs choose among them
 		}
 	}
+	m.im.SetUnread(c.BadIDs)
 	states := indexStates(c.States)
 	for _, t := range c.Topics {
 		m.intakeTopic(t, states)

@@ -66,6 +66,7 @@ type Claimed struct {
 	Self        cluster.Broker // Baton's entry in every live list
 	Brokers     []cluster.Broker
 	BadBrokers  []Bad
+	BadIDs      []int32 // the broker ids among BadBrokers
 	Topics      []TopicRead
 	States      []StateRead
 	Batons      []int32  // every id under /baton/ids

@@ -97,7 +97,7 @@ func claim(w *world) {
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
 	in := w.parse()
 	c := planner.Claimed{
-		ID: self, Fence: epoch.Fence{Epoch: epoch.Controller(e), Version: e}, Settings: set, Brokers: in.brokers, BadBrokers: in.badBrokers,
+		ID: self, Fence: epoch.Fence{Epoch: epoch.Controller(e), Version: e}, Settings: set, Brokers: in.brokers, BadBrokers: in.badBrokers, BadIDs: in.badIDs,
 		Topics: in.topics, States: in.states, Batons: []int32{self},
 	}
 	if d := w.args.text("deleting", ""); d != "" {

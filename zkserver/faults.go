@@ -52,7 +52,6 @@ type Fault struct {
 
 	srv    *Server
 	hits   int
-	gone   bool
 	held   []*conn
 	timers []*time.Timer
 }
@@ -75,14 +74,20 @@ func (f *Fault) Remove() {
 	f.srv.call(func() {
 		s := f.srv
 		s.rules = slices.DeleteFunc(s.rules, func(r *Fault) bool { return r == f })
-		f.gone = true
 		f.stop()
-		for _, c := range f.held {
-			c.held--
-			c.resume()
+		for len(f.held) > 0 {
+			f.release(f.held[0])
 		}
-		f.held = nil
 	})
+}
+
+// release lets go of one connection, once for each time that it was held.
+func (f *Fault) release(c *conn) {
+	if i := slices.Index(f.held, c); i >= 0 {
+		f.held = slices.Delete(f.held, i, i+1)
+		c.held--
+		c.resume()
+	}
 }
 
 func (f *Fault) stop() {
@@ -140,13 +145,12 @@ func (c *conn) before(k kept) bool {
 func (c *conn) hold(f *Fault, k kept) {
 	c.held++
 	c.backlog = append([]kept{k}, c.backlog...)
-	if f.Do == Hold {
-		f.held = append(f.held, c)
-		return
+	f.held = append(f.held, c)
+	if f.Do == DelayRequest {
+		f.timers = append(f.timers, time.AfterFunc(f.Delay, func() {
+			c.srv.post(func() { f.release(c) })
+		}))
 	}
-	f.timers = append(f.timers, time.AfterFunc(f.Delay, func() {
-		c.srv.post(func() { c.held--; c.resume() })
-	}))
 }
 
 // between sets the time of the reply apart from what was written before.

@@ -212,7 +212,7 @@ func (c *conn) multiRead(r *jute.MultiRequest) (jute.Record, jute.Code) {
 	for _, o := range r.Ops {
 		q, ok := o.Request.(*jute.PathWatchRequest)
 		if !ok {
-			return out, jute.MarshallingError // which is sent all the same
+			return out, jute.MarshallingError // an empty response is sent all the same
 		}
 		// A watch flag inside is not looked at.
 		rsp, code := c.readNode(o.Op, &jute.PathWatchRequest{Path: q.Path})

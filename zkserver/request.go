@@ -99,7 +99,7 @@ func (c *conn) data(h jute.RequestHeader, d *jute.Decoder) {
 	}
 	r.Decode(d)
 	m, isMulti := r.(*jute.MultiRequest)
-	bad := d.Err() != nil || isMulti && (!validMulti(m) || writes && readOnly(m))
+	bad := d.Err() != nil || isMulti && (!validMulti(m) || reads(m) != 0 && (writes || reads(m) != len(m.Ops)))
 	if bad && !writes {
 		c.reply(h.Xid, jute.MarshallingError, nil)
 		return

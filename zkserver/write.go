@@ -221,11 +221,14 @@ func failedMulti(n, at int, code jute.Code) *jute.MultiResponse {
 	return out
 }
 
-// readOnly says whether a multi has an operation that only multiRead may have.
-func readOnly(r *jute.MultiRequest) bool {
-	return slices.ContainsFunc(r.Ops, func(o jute.MultiOp) bool {
-		return o.Op == jute.OpGetData || o.Op == jute.OpGetChildren
-	})
+// reads counts the operations that only multiRead may have. Kinds must not be mixed.
+func reads(r *jute.MultiRequest) (n int) {
+	for _, o := range r.Ops {
+		if o.Op == jute.OpGetData || o.Op == jute.OpGetChildren {
+			n++
+		}
+	}
+	return n
 }
 
 // validMulti refuses, as the real one does while it decodes, flags that are none, or that need a TTL where there is none.

@@ -38,7 +38,7 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	if err != nil {
 		return fail(err)
 	}
-	c.Brokers, c.BadBrokers, st.known.brokers = brokers.Brokers, brokers.Bad, stamps
+	c.Brokers, c.BadBrokers, c.BadIDs, st.known.brokers = brokers.Brokers, brokers.Bad, brokers.BadIDs, stamps
 	batons, err := st.readBatons(ctx)
 	if err != nil {
 		return fail(err)

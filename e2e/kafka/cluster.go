@@ -50,7 +50,9 @@ func New(ctx context.Context, env Env, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{opts: o, env: env, classpath: classpath, logDir: o.ZooKeeper.logDirectory}
-	if c.ZooKeeper, err = StartZooKeeper(ctx, env, o.ZooKeeper); err != nil {
+	if x := o.ExternalZooKeeper; x != nil {
+		c.ZooKeeper = &ZooKeeper{Servers: []*ZooKeeperServer{{id: 1, port: x.Port, dataDir: x.DataDir}}}
+	} else if c.ZooKeeper, err = StartZooKeeper(ctx, env, o.ZooKeeper); err != nil {
 		return nil, err
 	}
 	if c.Watcher, err = NewWatcher(env, c.ZooKeeper.Addrs(), o.Chroot); err != nil {

@@ -41,6 +41,15 @@ type Options struct {
 	// ControllerLog is the log4j level of the controller's own loggers, INFO by default.
 	ControllerLog string
 	ZooKeeper     ZooKeeperOptions // Servers and Version come from the fields above
+	// ExternalZooKeeper is used instead of starting one. It has no process: it cannot be stopped or restarted here.
+	ExternalZooKeeper *External
+}
+
+// External is a ZooKeeper that somebody else runs on a loopback port.
+type External struct {
+	Port int
+	// DataDir holds, in version-2, transaction logs in ZooKeeper's format: what history reads.
+	DataDir string
 }
 
 func (o *Options) complete(ctx context.Context, env Env) (err error) {

@@ -201,7 +201,9 @@ func (z *ZooKeeper) WaitServing(ctx context.Context) error {
 func (z *ZooKeeper) Stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range z.Servers {
-		errs = append(errs, s.Terminate(ctx))
+		if s.Process != nil { // an external one is not ours to stop
+			errs = append(errs, s.Terminate(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

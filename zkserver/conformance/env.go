@@ -84,8 +84,8 @@ func (c *Case) on(t testing.TB, target *Target) {
 func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
-		createCases(), nodeCases(), statCases(), readCases(), watchCases(), setWatchesCases(), persistentCases(),
-		multiCases(), multiReadCases(), sessionCases(), aclCases(), limitCases(), orderCases(), clientCases(), javaCases(),
+		createCases, createKindCases, nodeCases, statCases, readCases, watchCases(), setWatchesCases, persistentCases(),
+		multiCases(), multiReadCases(), sessionCases, aclCases(), limitCases, orderCases, clientCases, javaCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -226,6 +226,28 @@ func (r *Raw) get(path string, watch bool) (jute.DataResponse, jute.Code) {
 	return rsp, c
 }
 
+// watchData, watchChildren and watchExists set a watch, whether or not there is a node.
+func (r *Raw) watchData(path string) {
+	r.Helper()
+	_, _ = r.get(path, true)
+}
+
+func (r *Raw) watchChildren(path string) {
+	r.Helper()
+	_, _ = r.children(path, true)
+}
+
+func (r *Raw) watchExists(path string) {
+	r.Helper()
+	_, _ = r.exists(path, true)
+}
+
+// look reads for the reply's zxid only.
+func (r *Raw) look(path string) {
+	r.Helper()
+	_, _ = r.get(path, false)
+}
+
 func (r *Raw) exists(path string, watch bool) (jute.Stat, jute.Code) {
 	r.Helper()
 	var st jute.Stat
