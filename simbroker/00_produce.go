@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Produce, v3-11: acks 0, 1 and all. Every batch of a partition is appended, or none is.
+// Produce, v3-11: acks 0, 1 and all.
 func produce(p *process, _ *request, req *kmsg.ProduceRequest, reply func(kmsg.Response)) {
 	w := &produceCall{resp: respond[*kmsg.ProduceResponse](req), reply: reply}
 	if req.Acks == 0 {
@@ -28,7 +28,7 @@ func produce(p *process, _ *request, req *kmsg.ProduceRequest, reply func(kmsg.R
 			if pr.ErrorCode = code(err); err == nil {
 				pr.BaseOffset, pr.LogStartOffset = base, 0
 				if req.Acks == -1 {
-					waits = append(waits, &produceWait{call: w, topic: len(w.resp.Topics), index: len(out.Partitions), id: id, end: end, epoch: p.parts[id].leaderEpoch})
+					waits = append(waits, &produceWait{call: w, topic: len(w.resp.Topics), index: len(out.Partitions), id: id, end: end})
 				}
 			} else {
 				pr.CurrentLeader.LeaderID, pr.CurrentLeader.LeaderEpoch = p.cache.leaderOf(id)
@@ -72,7 +72,6 @@ type produceWait struct {
 	topic, index int
 	id           partition.ID
 	end          int64
-	epoch        int32
 	done         bool
 }
 
@@ -101,43 +100,38 @@ func (p *process) append(id partition.ID, records []byte, acks int16) (base, end
 		return 0, 0, e
 	}
 	batches, err := parseBatches(records)
-	if err != nil || len(batches) == 0 {
+	switch {
+	case err != nil || len(batches) == 0:
 		return 0, 0, kerr.CorruptMessage
-	}
+	case len(batches) > 1: // since v3
+		return 0, 0, kerr.InvalidRecord
 	// With acks=all the committed ISR counts, before anything is written.
-	if acks == -1 && len(r.isr) < r.effectiveMinISR() {
+	case acks == -1 && !p.enough(r, r.isr):
 		return 0, 0, kerr.NotEnoughReplicas
 	}
-	base = r.log.end()
-	for i := range batches {
-		at, known, e := r.log.sequence(&batches[i])
-		switch {
-		case e != nil:
-			return 0, 0, e
-		case known && len(batches) == 1:
-			last := at + batches[i].lastDelta()
-			return at, last + 1, nil
-		}
-		batches[i].place(r.log.end(), r.leaderEpoch)
-		r.log.append(batches[i])
+	rb := &batches[0]
+	at, known, e := r.log.sequence(rb)
+	if e != nil || known {
+		return at, at + rb.lastDelta() + 1, e
 	}
-	end = r.log.end()
+	rb.place(r.log.end(), r.leaderEpoch)
+	r.log.append(*rb)
+	base, end = rb.base, r.log.end()
 	p.advance(r)
 	p.wake(r.id)
 	return base, end, nil
 }
 
-// settleProduces answers who waited for what the high watermark has passed. If the ISR
-// became too small meanwhile the records are there, but not as safe as asked for.
+// settleProduces answers who waited for what the high watermark has passed; a new leader
+// epoch of the same leader changes nothing for them. If the ISR became too small
+// meanwhile the records are there, but not as safe as asked for.
 func (p *process) settleProduces(r *replica) {
 	r.produces = slices.DeleteFunc(r.produces, func(w *produceWait) bool {
 		switch {
 		case w.done:
-		case w.epoch != r.leaderEpoch:
-			w.set(kerr.NotLeaderForPartition)
 		case r.high < w.end:
 			return false
-		case len(r.maximal()) < r.effectiveMinISR():
+		case !p.enough(r, r.maximal()):
 			w.set(kerr.NotEnoughReplicasAfterAppend)
 		default:
 			w.set(nil)

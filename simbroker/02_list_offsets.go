@@ -3,6 +3,7 @@ package simbroker
 import (
 	"baton/partition"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -25,6 +26,13 @@ func listOffsets(p *process, _ *request, req *kmsg.ListOffsetsRequest) kmsg.Resp
 			pr := kmsg.NewListOffsetsResponseTopicPartition()
 			pr.Partition, pr.Offset, pr.Timestamp, pr.LeaderEpoch = lp.Partition, -1, -1, -1
 			r, e := p.leader(partition.ID{Topic: t.Topic, Number: lp.Partition}, lp.CurrentLeaderEpoch)
+			if e == nil && lp.Timestamp == latestOffset && req.ReplicaID < 0 && r.high < r.epochStart {
+				// A new leader may not know yet what is committed: answering now could make
+				// offsets go back (KIP-207).
+				if e = kerr.OffsetNotAvailable; req.Version < 5 {
+					e = kerr.LeaderNotAvailable
+				}
+			}
 			if pr.ErrorCode = code(e); e == nil {
 				pr.Offset, pr.Timestamp, pr.LeaderEpoch = r.offsetFor(lp.Timestamp, req.ReplicaID >= 0)
 			}

@@ -17,8 +17,7 @@ func leaderAndISR(p *process, _ *request, req *kmsg.LeaderAndISRRequest) kmsg.Re
 	for _, t := range topicStates(req) {
 		out := kmsg.NewLeaderAndISRResponseTopic()
 		out.TopicID = t.TopicID
-		for i := range t.PartitionStates {
-			ps := &t.PartitionStates[i]
+		for _, ps := range p.once(&t) {
 			pc := kmsg.NewLeaderAndISRResponseTopicPartition()
 			pc.Topic, pc.Partition, pc.ErrorCode = t.Topic, ps.Partition, resp.ErrorCode
 			if resp.ErrorCode == 0 {
@@ -39,6 +38,26 @@ func topicStates(req *kmsg.LeaderAndISRRequest) []kmsg.LeaderAndISRRequestTopicS
 	var out []kmsg.LeaderAndISRRequestTopicState
 	for _, ps := range req.PartitionStates {
 		out = append(out, kmsg.LeaderAndISRRequestTopicState{Topic: ps.Topic, PartitionStates: []kmsg.LeaderAndISRRequestTopicPartition{ps}})
+	}
+	return out
+}
+
+// once leaves one state of a partition that is named twice: the last with a new leader
+// epoch. Kafka decides about all before it changes anything [observed 3.9.1].
+func (p *process) once(t *kmsg.LeaderAndISRRequestTopicState) (out []*kmsg.LeaderAndISRRequestTopicPartition) {
+	index := map[int32]int{}
+	for i := range t.PartitionStates {
+		ps := &t.PartitionStates[i]
+		at, twice := index[ps.Partition]
+		if !twice {
+			index[ps.Partition] = len(out)
+			out = append(out, ps)
+			continue
+		}
+		r := p.parts[partition.ID{Topic: t.Topic, Number: ps.Partition}]
+		if r == nil || ps.LeaderEpoch > r.leaderEpoch {
+			out[at] = ps
+		}
 	}
 	return out
 }
@@ -94,7 +113,9 @@ func (p *process) apply(r *replica, ps *kmsg.LeaderAndISRRequestTopicPartition, 
 		p.follow(r, ps)
 	default:
 		// A leader that is not in the live list, -1 included: the log is made, the state
-		// stays as it was, the answer is success.
+		// stays as it was, the answer is success. Its leader epoch is not taken either, so
+		// the same request works once the leader is known [observed 3.9.1; 10.2 and
+		// decisions.md say that it takes another epoch].
 		p.logf("%v: leader %d is not known, ignored", r.id, ps.Leader)
 	}
 	return 0

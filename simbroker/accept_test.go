@@ -96,6 +96,14 @@ func ledBy(leader, epoch int32) func(*lreq, *lps) {
 	return func(_ *lreq, ps *lps) { ps.Leader, ps.LeaderEpoch = leader, epoch }
 }
 
+// twice names t-0 two times, with these leader epochs.
+func twice(first, second int32) kmsg.Request {
+	req := lisr(epochIs(first, 8)).(*lreq)
+	other := lisr(epochIs(second, 9)).(*lreq).TopicStates[0].PartitionStates
+	req.TopicStates[0].PartitionStates = append(req.TopicStates[0].PartitionStates, other...)
+	return req
+}
+
 func idIs(id [16]byte, leader, epoch int32) func(*lreq, *lps) {
 	return func(r *lreq, ps *lps) { r.TopicStates[0].TopicID, ps.Leader, ps.LeaderEpoch = id, leader, epoch }
 }
@@ -144,6 +152,9 @@ func TestAcceptance(t *testing.T) {
 		{"not among the replicas, lower epoch", []any{lisr(nil), []int16{0, 0},
 			lisr(func(_ *lreq, ps *lps) { ps.LeaderEpoch, ps.Replicas = 4, []int32{2, 3} }), []int16{0, 11}}},
 		{"unknown leader: success, no effect", []any{lisr(ledBy(2, 5)), []int16{0, 0}, lisr(ledBy(2, 5)), []int16{0, 0}}},
+		{"unknown leader, known later: the same request works", []any{lisr(ledBy(2, 5)), []int16{0, 0}, live, []int16{0},
+			lisr(ledBy(2, 5)), []int16{0, 0}, lisr(ledBy(2, 5)), []int16{0, 11}}},
+		{"a partition twice: decided before anything changes", []any{lisr(nil), []int16{0, 0}, twice(6, 5), []int16{0, 0}, twice(6, 7), []int16{0, 0}, lisr(epochIs(7, 9)), []int16{0, 11}}},
 		{"leader -1: success, no effect", []any{lisr(ledBy(-1, 5)), []int16{0, 0}, lisr(nil), []int16{0, 0}}},
 		{"known leader", []any{live, []int16{0}, lisr(ledBy(2, 5)), []int16{0, 0}, lisr(ledBy(2, 5)), []int16{0, 11}}},
 		{"another topic id", []any{lisr(nil), []int16{0, 0}, lisr(idIs(idB, 1, 6)), []int16{0, 103}, lisr(idIs(idB, 1, 4)), []int16{0, 103}}},

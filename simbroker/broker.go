@@ -198,7 +198,8 @@ type CrashOptions struct {
 	LoseTail bool
 }
 
-// Pause is SIGSTOP: nothing moves until Resume, and the ZooKeeper session may expire.
+// Pause is SIGSTOP: nothing moves until Resume, and the ZooKeeper session may expire. Of
+// the other methods only Resume, Crash and Close return meanwhile.
 func (b *Broker) Pause() error {
 	p, err := b.running()
 	if err == nil {

@@ -34,14 +34,21 @@ func (r *replica) maximal() []int32 {
 	return r.isr
 }
 
-// effectiveMinISR: 3.7+ do not ask for more than there are replicas.
-func (r *replica) effectiveMinISR() int { return min(max(r.minISR, 1), len(r.replicas)) }
+// enough reports whether so many in-sync replicas are min.insync.replicas or more; 3.7+ do
+// not ask for more than there are replicas.
+func (p *process) enough(r *replica, members []int32) bool {
+	want := p.minISR[r.id.Topic]
+	if want == 0 {
+		want = p.opts.MinISR
+	}
+	return len(members) >= min(want, len(r.replicas))
+}
 
 // advance moves the high watermark to what every member of the maximal ISR has, and also
 // waits for those about to join it.
 func (p *process) advance(r *replica) {
 	// 3.7+: below min.insync.replicas nothing becomes committed.
-	if r.role != leading || len(r.isr) < r.effectiveMinISR() {
+	if r.role != leading || !p.enough(r, r.isr) {
 		return
 	}
 	high, isr, now := r.log.end(), r.maximal(), time.Now()

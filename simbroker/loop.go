@@ -34,6 +34,8 @@ type process struct {
 	waiting         map[partition.ID]map[*fetchWait]struct{}
 	isr             alterQueue
 	pids            producerIDs
+	minISR          map[string]int  // of topics that say
+	reading         map[string]bool // topics whose configuration is being read
 	stopping        bool
 }
 
@@ -42,7 +44,7 @@ func newProcess(o Options) *process {
 	p := &process{
 		opts: &o, tasks: make(chan func()), cache: newCache(), parts: map[partition.ID]*replica{},
 		fetchers: map[int32]*fetcher{}, waiting: map[partition.ID]map[*fetchWait]struct{}{},
-		isr: alterQueue{items: map[partition.ID]*alterItem{}},
+		isr: alterQueue{items: map[partition.ID]*alterItem{}}, minISR: map[string]int{}, reading: map[string]bool{},
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.alters, p.forward = newControllerChannel(p), newControllerChannel(p)
@@ -191,8 +193,10 @@ func (g *gated) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write: a process that has ended says nothing more, not even good-bye to ZooKeeper,
+// although its connections are closed a moment later only.
 func (g *gated) Write(b []byte) (int, error) {
-	if !g.p.gate.wait(g.p.ctx.Done()) {
+	if g.p.ctx.Err() != nil || !g.p.gate.wait(g.p.ctx.Done()) {
 		return 0, net.ErrClosed
 	}
 	return g.Conn.Write(b)

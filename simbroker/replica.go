@@ -38,7 +38,6 @@ type replica struct {
 	isr        []int32    // committed
 	pending    *alterItem // asked for, or frozen by an error code
 	epochStart int64
-	minISR     int
 	followers  map[int32]*follower
 	produces   []*produceWait
 
@@ -160,7 +159,7 @@ func (p *process) lead(r *replica, ps *kmsg.LeaderAndISRRequestTopicPartition) {
 		}
 	}
 	r.role = leading
-	p.readTopicConfig(r)
+	p.readTopicConfig(r.id.Topic)
 	p.advance(r)
 	p.wake(r.id)
 }

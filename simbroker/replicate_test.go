@@ -130,7 +130,7 @@ func TestMachineCrashLosesTail(t *testing.T) {
 		if err := w.produce(cl, 3); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second) // flushed
+		time.Sleep(2500 * time.Millisecond) // flushed, and half a second until the next time
 		if err := w.produce(cl, 2); err != nil {
 			t.Fatal(err)
 		}

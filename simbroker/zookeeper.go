@@ -51,7 +51,10 @@ func (h *hosts) Next() (string, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.at = (h.at + 1) % len(h.servers)
-	return h.servers[h.at], h.at == h.last
+	// true: all have been tried, and the library waits for a second.
+	round := h.at == h.last
+	h.last = max(h.last, 0)
+	return h.servers[h.at], round
 }
 
 func (h *hosts) Connected() {
@@ -71,7 +74,7 @@ func (p *process) openZooKeeper() error {
 	}
 	s := &session{p: p, wake: make(chan struct{}, 1)}
 	conn, _, err := zk.Connect(p.opts.ZooKeeper.Servers, p.opts.ZooKeeper.SessionTimeout,
-		zk.WithHostProvider(&hosts{servers: p.opts.ZooKeeper.Servers, at: -1}), zk.WithDialer(s.dial),
+		zk.WithHostProvider(&hosts{servers: p.opts.ZooKeeper.Servers, at: -1, last: -1}), zk.WithDialer(s.dial),
 		zk.WithLogger(quiet{}), zk.WithEventCallback(s.onEvent))
 	if err != nil {
 		return err
@@ -261,29 +264,37 @@ func (p *process) notifyLogDir() {
 	}
 }
 
-// readTopicConfig looks up min.insync.replicas for a partition that is led here; until
-// the answer is there the broker's own value holds.
-func (p *process) readTopicConfig(r *replica) {
-	if r.minISR == 0 {
-		r.minISR = p.opts.MinISR
-	}
-	if p.zk == nil {
+// readTopicConfig looks up a topic's min.insync.replicas when one of its partitions is
+// led here; until the answer is there the broker's own value holds.
+func (p *process) readTopicConfig(topic string) {
+	if p.zk == nil || p.reading[topic] {
 		return
 	}
-	topic := r.id.Topic
+	p.reading[topic] = true
 	p.spawn(func() {
-		data, _, err := p.zk.conn.Get(p.zk.path("/config/topics/" + topic))
-		var entity struct{ Config map[string]string }
-		if err != nil || json.Unmarshal(data, &entity) != nil {
-			return
-		}
-		n, err := strconv.Atoi(entity.Config["min.insync.replicas"])
-		if err != nil {
-			return
-		}
+		n := p.zk.minISR(topic)
 		p.post(func() {
-			r.minISR = n
-			p.advance(r)
+			delete(p.reading, topic)
+			if n == p.minISR[topic] {
+				return
+			}
+			p.minISR[topic] = n
+			for _, r := range p.parts {
+				if r.id.Topic == topic && r.role == leading {
+					p.advance(r)
+				}
+			}
 		})
 	})
+}
+
+// minISR is 0 where the topic does not say.
+func (s *session) minISR(topic string) int {
+	data, _, err := s.conn.Get(s.path("/config/topics/" + topic))
+	var entity struct{ Config map[string]string }
+	if err != nil || json.Unmarshal(data, &entity) != nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(entity.Config["min.insync.replicas"])
+	return n
 }

@@ -23,9 +23,7 @@ import (
 )
 
 // TestBatonLeadsSimulatedBrokers: Baton's real node and three simulated brokers on a real
-// ZooKeeper. Brokers crash, lose their tails, are paused past their sessions, lose a log
-// directory and stop in order; whatever was acknowledged to a franz-go producer is read
-// back, once.
+// ZooKeeper.
 func TestBatonLeadsSimulatedBrokers(t *testing.T) {
 	kafka.RequireJava(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
@@ -34,60 +32,87 @@ func TestBatonLeadsSimulatedBrokers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	simulatedStory(ctx, t, zoo.Addrs())
+}
+
+// simulatedStory: brokers crash, lose their tails, are paused past their sessions, lose a
+// log directory and stop in order; whatever was acknowledged to a franz-go producer is
+// read back, once.
+func simulatedStory(ctx context.Context, t *testing.T, servers []string) {
 	s := &simulatedCluster{T: t, ctx: ctx}
 	for id := int32(1); id <= 3; id++ {
 		b := simbroker.New(simbroker.Options{ID: id, Disk: simbroker.NewDisk(2), LagTime: 4 * time.Second, MinISR: 2, Logf: s.logf,
-			ZooKeeper: simbroker.ZooKeeper{Servers: zoo.Addrs(), Chroot: "/simulated", SessionTimeout: 3 * time.Second}})
+			ZooKeeper: simbroker.ZooKeeper{Servers: servers, Chroot: "/simulated", SessionTimeout: 3 * time.Second}})
 		s.brokers = append(s.brokers, b)
 		s.must(b.Start(ctx))
 		defer b.Close()
 	}
-	defer s.runBaton(strings.Join(zoo.Addrs(), ",") + "/simulated")()
+	defer s.runBaton(strings.Join(servers, ",") + "/simulated")()
 	s.connect()
 	defer s.client.Close()
 	s.createTopic()
 	s.waitISR(3)
 
 	s.more(50)
-	victim := s.leader()
-	s.must(s.brokers[victim-1].Crash(simbroker.CrashOptions{LoseTail: true}))
-	s.waitLeaderNot(victim)
-	s.more(50)
-	s.must(s.brokers[victim-1].Start(ctx))
-	s.waitISR(3)
+	s.crash()
+	s.pause()
+	s.failDir()
+	s.stop()
+	s.readAll()
+}
 
-	victim = s.leader()
-	before := s.brokers[victim-1].Epoch()
-	s.must(s.brokers[victim-1].Pause())
-	s.waitLeaderNot(victim)
+// crash: a machine dies with what was not flushed.
+func (s *simulatedCluster) crash() {
+	s.Helper()
+	b := s.leads()
+	s.must(b.Crash(simbroker.CrashOptions{LoseTail: true}))
+	s.waitLeaderNot(b.ID())
 	s.more(50)
-	s.must(s.brokers[victim-1].Resume())
+	s.must(b.Start(s.ctx))
 	s.waitISR(3)
-	if after := s.brokers[victim-1].Epoch(); after <= before {
-		t.Errorf("epoch %d after the session had expired, %d before", after, before)
+}
+
+// pause: a process stands still until its session is over, and goes on.
+func (s *simulatedCluster) pause() {
+	s.Helper()
+	b := s.leads()
+	before := b.Epoch()
+	s.must(b.Pause())
+	s.waitLeaderNot(b.ID())
+	s.more(50)
+	s.must(b.Resume())
+	s.waitISR(3)
+	if after := b.Epoch(); after <= before {
+		s.Errorf("epoch %d after the session had expired, %d before", after, before)
 	}
+}
 
-	victim = s.leader()
-	dir := s.brokers[victim-1].DirOf("orders", 0)
-	s.must(s.brokers[victim-1].FailDir(dir))
-	s.waitLeaderNot(victim)
+// failDir: a log directory fails and is repaired.
+func (s *simulatedCluster) failDir() {
+	s.Helper()
+	b := s.leads()
+	s.must(b.FailDir(b.DirOf("orders", 0)))
+	s.waitLeaderNot(b.ID())
 	s.more(50)
-	s.must(s.brokers[victim-1].Crash(simbroker.CrashOptions{}))
-	s.brokers[victim-1].Disk().Repair()
-	s.must(s.brokers[victim-1].Start(ctx))
+	s.must(b.Crash(simbroker.CrashOptions{}))
+	b.Disk().Repair()
+	s.must(b.Start(s.ctx))
 	s.waitISR(3)
+}
 
-	victim = s.leader()
-	clean, err := s.brokers[victim-1].Stop(ctx)
+// stop: a controlled shutdown.
+func (s *simulatedCluster) stop() {
+	s.Helper()
+	b := s.leads()
+	clean, err := b.Stop(s.ctx)
 	s.must(err)
 	if !clean {
-		t.Error("the controlled shutdown was not clean")
+		s.Error("the controlled shutdown was not clean")
 	}
-	s.waitLeaderNot(victim)
+	s.waitLeaderNot(b.ID())
 	s.more(50)
-	s.must(s.brokers[victim-1].Start(ctx))
+	s.must(b.Start(s.ctx))
 	s.waitISR(3)
-	s.readAll()
 }
 
 const simulatedPartitions = 4
@@ -239,16 +264,17 @@ func (s *simulatedCluster) waitLeaderNot(id int32) {
 	})
 }
 
-// leader is who leads the first partition.
-func (s *simulatedCluster) leader() (id int32) {
+// leads is the broker that leads the first partition.
+func (s *simulatedCluster) leads() *simbroker.Broker {
 	s.Helper()
+	var id int32
 	s.each("leader", func(p kmsg.MetadataResponseTopicPartition) error {
 		if p.Partition == 0 {
 			id = p.Leader
 		}
 		return nil
 	})
-	return id
+	return s.brokers[id-1]
 }
 
 // more produces with acks=all; every record has to be acknowledged.
