@@ -193,6 +193,9 @@ func (w *World) ShrinkToDead(ctx context.Context, id partition.ID) error {
 		return fmt.Errorf("%v has no leader to begin with", id)
 	}
 	leader := p.State.Leader
+	if b, err := w.broker(leader); err != nil || !b.healthy() {
+		return fmt.Errorf("%v's leader %d is about to be lost", id, leader)
+	}
 	var followers []int32
 	for _, r := range p.Replicas {
 		if b, err := w.broker(r); r != leader && err == nil && b.is() == running {

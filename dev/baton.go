@@ -25,7 +25,6 @@ type baton struct {
 	life   int
 	node   *node.Node
 	cancel context.CancelFunc
-	done   chan error
 }
 
 func (b *baton) host() string { return fmt.Sprintf("baton %d, life %d", b.id, b.life) }
@@ -57,17 +56,16 @@ func (w *World) startBaton(b *baton) error {
 	n := node.New(cfg, node.Options{Log: zap.NewNop(), Metrics: set, Level: zap.NewAtomicLevel(), Network: w.net.Host(b.host()),
 		Notes: w.elections.note})
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- n.Run(ctx) }()
-	b.node, b.cancel, b.done = n, cancel, done
+	go func() { _ = n.Run(ctx) }() // it serves on loopback: an error would be that of a killed one
+	b.node, b.cancel = n, cancel
 	return nil
 }
 
-// stop ends the process and waits for it.
-func (b *baton) stop() {
+// abandon is kill -9: it reaches nobody any more. Its goroutines end when they have noticed, which nobody waits for.
+func (b *baton) abandon(n *Net) {
 	if b.running() {
+		n.Down(b.host())
 		b.cancel()
-		<-b.done
 		b.node = nil
 	}
 }
@@ -106,11 +104,7 @@ func (w *World) KillBaton(b *baton) error {
 	if !b.running() {
 		return fmt.Errorf("Baton %d does not run", b.id) //nolint:staticcheck // the product's name
 	}
-	w.net.Down(b.host())
-	cancel, done := b.cancel, b.done
-	cancel()
-	w.wg.Go(func() { <-done }) // what is left of it reaches nobody
-	b.node = nil
+	b.abandon(w.net)
 	return nil
 }
 

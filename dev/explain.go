@@ -25,7 +25,7 @@ func (w *World) Show(filter string) string {
 		if ok {
 			reg = fmt.Sprintf("registered with epoch %d", r.Epoch)
 		}
-		fmt.Fprintf(&b, "\n  broker %d (%s): %s, %s", br.id(), br.sim.Addr(listener), br.fateText(), reg)
+		fmt.Fprintf(&b, "\n  broker %d (%s) %s, %s", br.id(), br.sim.Addr(listener), br.fateText(), reg)
 	}
 	const most = 40
 	shown, rest := 0, 0
@@ -61,9 +61,9 @@ func (w *World) batonFate(n *baton, role history.Role) string {
 }
 
 func (b *broker) fateText() string {
-	text := string(b.is())
+	text := "is running"
 	if b.is() != running {
-		text += fmt.Sprintf(" %d s ago", int(time.Since(b.since).Seconds()))
+		text = fmt.Sprintf("was %s %d s ago", b.is(), int(time.Since(b.since).Seconds()))
 	}
 	if b.cutOff {
 		text += ", cut off from everybody"
@@ -93,7 +93,7 @@ func (w *World) Why(p history.Partition) string {
 			return fmt.Sprintf("broker %d of its ISR is registered: the controller has not come to it yet (who holds: %d)", id, w.history.Role().Holder)
 		}
 		if err == nil {
-			gone = append(gone, fmt.Sprintf("broker %d is %s", id, b.fateText()))
+			gone = append(gone, fmt.Sprintf("broker %d %s", id, b.fateText()))
 		}
 	}
 	for _, id := range p.Replicas {

@@ -16,7 +16,7 @@ func Story(ctx context.Context, o Options, out *Screen) error {
 	}
 	defer w.Close()
 	for _, chapter := range []func(context.Context) error{
-		w.topics, w.brokerDies, w.batonDies, w.handedOver, w.brokerStops, w.leaderless,
+		w.topics, w.brokerDies, w.batonDies, w.handedOver, w.brokerStops, w.cutOff, w.leaderless,
 	} {
 		if err := chapter(ctx); err != nil {
 			_ = w.Finish(ctx)
@@ -129,6 +129,27 @@ func (w *World) brokerStops(ctx context.Context) error {
 	}
 	w.out.Say("broker %d has gone; nothing waited for a session to run out", id)
 	if err := w.Restart(ctx, id); err != nil {
+		return err
+	}
+	return w.awaitFull(ctx)
+}
+
+func (w *World) cutOff(ctx context.Context) error {
+	const id = 1
+	w.out.Title("A broker is cut off from ZooKeeper, the other brokers and the Batons, but not from its clients")
+	if err := w.Cut(id); err != nil {
+		return err
+	}
+	if err := w.awaitGone(ctx, id); err != nil {
+		return err
+	}
+	w.elections.chapter()
+	w.out.Say("broker %d still takes itself for a leader; what it cannot replicate it does not acknowledge", id)
+	if err := w.Progress(ctx); err != nil {
+		return err
+	}
+	w.out.Say("the network heals: broker %d registers anew, with a new epoch, and drops what nobody else has", id)
+	if err := w.Heal(id); err != nil {
 		return err
 	}
 	return w.awaitFull(ctx)

@@ -146,10 +146,10 @@ func (w *World) Close() {
 	}
 	var wg sync.WaitGroup
 	for _, b := range w.batons {
-		w.net.Down(b.host()) // in order would be to hand over, to nobody
-		wg.Go(b.stop)
+		b.abandon(w.net) // in order would be to hand over, to nobody
 	}
 	for _, b := range w.brokers {
+		_ = b.sim.Resume() // a paused one would not end
 		wg.Go(b.sim.Close)
 	}
 	if w.zk != nil {

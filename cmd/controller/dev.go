@@ -59,7 +59,11 @@ func (a *app) dev(ctx context.Context, f devFlags) error {
 	} else {
 		err = dev.Story(ctx, f.Options, screen)
 	}
-	return err
+	if err != nil {
+		a.say("controller: %v", err)
+		return exitError(1) // whatever it was: the story has not come to a good end
+	}
+	return nil
 }
 
 // devKafka runs the story on real brokers. It is a program of the end-to-end tests: what fetches and starts Kafka has no
