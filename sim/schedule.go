@@ -59,7 +59,7 @@ func Run(cfg Config) (r Result) {
 	defer cancel()
 	err = w.live(ctx)
 	if w.load != nil {
-		r.Acked = w.load.Acked()
+		w.acked = w.load.Acked()
 		stop, cancelStop := context.WithCancel(ctx)
 		cancelStop()
 		_, _ = w.load.Stop(stop)
@@ -68,6 +68,7 @@ func Run(cfg Config) (r Result) {
 		w.trace.add("FAILED: %v", err)
 	}
 	w.close()
+	r.Acked = w.acked
 	r.Err, r.Trace, r.Writes, r.Epochs = errors.Join(err, w.broken()), w.trace.text(), w.history.Writes(), w.history.Role().Epoch
 	return r
 }
