@@ -17,14 +17,14 @@ import (
 type rung struct {
 	name    string
 	targets []string // directories of its packages
-	run1    string   // -run, empty: all
 	env     []string
 	limit   time.Duration
-	replay  string // the test that replays a seed by -seed=N, empty: no simulation
+	// Of a simulation: the tests that run many seeds, and the one that replays -seed=N.
+	seeds, replay string
 
-	// about is the only package it is for, where others come in for their types alone.
-	about string
-	deps  []string // directories of all packages that its tests contain
+	// about is what it judges, where it needs other packages but leaves them to others; nil:
+	// everything that its tests contain.
+	about []string
 }
 
 // allRungs from the fastest to the slowest.
@@ -32,11 +32,12 @@ func allRungs() []*rung {
 	return []*rung{
 		{name: "exhaustive", targets: []string{"isr", "partition"}, limit: time.Minute},
 		{name: "scenarios", targets: []string{"planner"}, limit: time.Minute},
-		{name: "coresim", targets: []string{"planner/internal/coresim"}, run1: "^TestSeeds$",
+		{name: "coresim", targets: []string{"planner/internal/coresim"}, seeds: "^TestSeeds$",
 			env: []string{"BATON_SIM_SEEDS=500"}, limit: 2 * time.Minute, replay: "^TestSeed$"},
-		{name: "unit", targets: []string{"controller", "node", "channel"}, limit: time.Minute},
-		{name: "zkstore", targets: []string{"zkstore"}, about: "zkstore", limit: 2 * time.Minute},
-		{name: "sim", targets: []string{"sim"}, env: []string{"BATON_SIM_SEEDS=50"}, limit: 4 * time.Minute, replay: "^TestOne$"},
+		{name: "unit", targets: []string{"controller", "node", "channel"}, about: []string{"controller", "node", "channel"}, limit: time.Minute},
+		{name: "zkstore", targets: []string{"zkstore"}, about: []string{"zkstore"}, limit: 2 * time.Minute},
+		{name: "sim", targets: []string{"sim"}, seeds: ".", replay: "^(TestOne|TestSeed)$",
+			env: []string{"BATON_SIM_SEEDS=50"}, limit: 4 * time.Minute},
 	}
 }
 
@@ -54,8 +55,7 @@ func present(root string) []*rung {
 // tests that do not contain the bug, and no shame for them to miss it.
 func findPackages(ctx context.Context, root string, rungs []*rung) error {
 	for _, g := range rungs {
-		if g.about != "" {
-			g.deps = []string{g.about}
+		if g.about != nil {
 			continue
 		}
 		cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-deps", "-test", "-f", "{{.ImportPath}}"}, g.packages()...)...)
@@ -67,7 +67,7 @@ func findPackages(ctx context.Context, root string, rungs []*rung) error {
 		for line := range strings.Lines(string(out)) {
 			pkg, _, _ := strings.Cut(strings.TrimSpace(line), " ") // "p [p.test]" is p as its test sees it
 			if dir, ours := strings.CutPrefix(pkg, "baton/"); ours {
-				g.deps = append(g.deps, dir)
+				g.about = append(g.about, dir)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func findPackages(ctx context.Context, root string, rungs []*rung) error {
 }
 
 func (g *rung) contains(dirs []string) bool {
-	return slices.ContainsFunc(dirs, func(d string) bool { return slices.Contains(g.deps, d) })
+	return slices.ContainsFunc(dirs, func(d string) bool { return slices.Contains(g.about, d) })
 }
 
 func (g *rung) packages() []string {
@@ -91,7 +91,7 @@ type verdict string
 const (
 	caught  verdict = "caught"
 	missed  verdict = "missed"
-	apart   verdict = "-" // its tests do not contain the code, or no more than its types
+	apart   verdict = "-" // its tests do not contain the code, or are about other code
 	unbuilt verdict = "did not build"
 )
 
@@ -111,14 +111,12 @@ var (
 	failure   = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^(panic: .*|fatal error: .*)`)
 )
 
-// goTest runs go test in a copy. Paths are trimmed, or no copy could use what another
-// one has compiled. Each worker has one core.
-func goTest(ctx context.Context, dir string, limit time.Duration, env []string, args ...string) (string, error) {
-	args = append([]string{"test", "-trimpath", "-vet=off", "-count=1", "-short", "-failfast", "-timeout", limit.String()}, args...)
-	// Go ends the tests by itself; this is for what ends by nothing else, the build included.
+// command runs a program in a copy, on one core, as each worker has one.
+func command(ctx context.Context, dir string, limit time.Duration, env []string, name string, args ...string) (string, error) {
+	// Tests end by themselves; this is for what ends by nothing else, the build included.
 	ctx, cancel := context.WithTimeout(ctx, limit+5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(append(os.Environ(), "GOMAXPROCS=1", "GOFLAGS=", "GOWORK=off"), env...)
@@ -126,13 +124,20 @@ func goTest(ctx context.Context, dir string, limit time.Duration, env []string, 
 	return string(out), err
 }
 
+// build flags: with paths trimmed a copy can use what another one has compiled.
+var build = []string{"test", "-trimpath", "-vet=off"}
+
 // run lets the rung judge the copy in dir.
 func (g *rung) run(ctx context.Context, dir string) outcome {
-	args := g.packages()
-	if g.run1 != "" {
-		args = append(args, "-run", g.run1)
+	if g.replay != "" {
+		return g.simulate(ctx, dir)
 	}
-	out, err := goTest(ctx, dir, g.limit, g.env, args...)
+	args := append(slices.Clone(build), "-count=1", "-short", "-failfast", "-timeout", g.limit.String())
+	out, err := command(ctx, dir, g.limit, g.env, "go", append(args, g.packages()...)...)
+	return judge(out, err)
+}
+
+func judge(out string, err error) outcome {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -140,10 +145,32 @@ func (g *rung) run(ctx context.Context, dir string) outcome {
 	case !errors.As(err, &exit) || buildFail.MatchString(out):
 		return outcome{verdict: unbuilt, detail: out}
 	}
-	o := outcome{verdict: caught, detail: firstFailure(out), hung: strings.Contains(out, "panic: test timed out")}
-	if m := seedOf.FindStringSubmatch(out); m != nil && g.replay != "" {
-		o.seed = m[1]
-		o.replayAll(ctx, g, dir)
+	return outcome{verdict: caught, detail: firstFailure(out), hung: strings.Contains(out, "panic: test timed out")}
+}
+
+// maxReplays of one failing seed, each in a process of its own.
+const maxReplays = 20
+
+// simulate builds the simulation once, runs its seeds, and replays one that fails.
+func (g *rung) simulate(ctx context.Context, dir string) outcome {
+	binary := filepath.Join(dir, "simulation.test")
+	if out, err := command(ctx, dir, g.limit, nil, "go", append(slices.Clone(build), "-c", "-o", binary, g.packages()[0])...); err != nil {
+		return outcome{verdict: unbuilt, detail: out}
+	}
+	in := filepath.Join(dir, g.targets[0])
+	flags := []string{"-test.short", "-test.failfast", "-test.timeout", g.limit.String()}
+	out, err := command(ctx, in, g.limit, g.env, binary, append(flags, "-test.run", g.seeds)...)
+	o := judge(out, err)
+	m := seedOf.FindStringSubmatch(out)
+	if o.verdict != caught || m == nil {
+		return o
+	}
+	o.seed = m[1]
+	for range maxReplays {
+		o.replays++
+		if _, err := command(ctx, in, g.limit, nil, binary, append(flags, "-test.run", g.replay, "-seed="+o.seed)...); err != nil {
+			o.again++
+		}
 	}
 	return o
 }
@@ -160,24 +187,4 @@ func firstFailure(out string) string {
 		}
 	}
 	return name
-}
-
-// maxReplays of one failing seed, each in a process of its own.
-const maxReplays = 20
-
-func (o *outcome) replayAll(ctx context.Context, g *rung, dir string) {
-	binary := filepath.Join(dir, "replay.test")
-	if out, err := goTest(ctx, dir, g.limit, nil, "-c", "-o", binary, "./"+g.targets[0]); err != nil {
-		o.detail += " (no replays: " + strings.TrimSpace(out) + ")"
-		return
-	}
-	for range maxReplays {
-		cmd := exec.CommandContext(ctx, binary, "-test.run", g.replay, "-test.timeout", g.limit.String(), "-seed="+o.seed)
-		cmd.Dir = filepath.Join(dir, g.targets[0])
-		cmd.WaitDelay = 5 * time.Second
-		o.replays++
-		if err := cmd.Run(); err != nil {
-			o.again++
-		}
-	}
 }
