@@ -9,7 +9,7 @@ TIMEOUT  ?= 20m
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
 
-.PHONY: run run-kafka test test-fast lint vet race e2e bench soak build clean help
+.PHONY: run run-kafka test test-fast lint vet race e2e bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ bench: ## the benchmarks of every package
 soak: ## the end-to-end tests with more rounds, and the simulation with more seeds
 	BATON_SOAK=1 BATON_SIM_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 6h $$($(GO) list ./... | grep -v '^baton/e2e')
 	BATON_SOAK=1 $(GO) test -count=1 -timeout 12h -p 1 -v ./e2e/...
+
+bugs: ## plant bugs in copies of the tree; which kind of test catches which (several minutes)
+	$(GO) run ./internal/bugs
 
 clean:
 	rm -rf bin

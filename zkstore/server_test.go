@@ -15,7 +15,7 @@ import (
 )
 
 // One ZooKeeper for the package's tests, started by the first that wants it; each test
-// has a chroot of its own.
+// has a chroot of its own. With -short it is the embedded server.
 var server struct {
 	once sync.Once
 	run  *kafka.Run
@@ -51,6 +51,9 @@ func startServer() (err error) {
 // testServer returns the server's address and a fresh chroot.
 func testServer(t testing.TB) (addr, chroot string) {
 	t.Helper()
+	if testing.Short() {
+		return embeddedServer(t), fmt.Sprintf("/test%d", server.seq.Add(1))
+	}
 	kafka.RequireJava(t)
 	server.once.Do(func() { server.err = startServer() })
 	if server.err != nil {
