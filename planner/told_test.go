@@ -212,3 +212,20 @@ func TestOnlyTheAnswerToTheRequestCounts(t *testing.T) {
 		})
 	}
 }
+
+// A broker that says nothing about a partition has not taken it in.
+func TestAPartitionThatIsNotAnsweredIsToldAgain(t *testing.T) {
+	w := newTold(t)
+	before := w.count(2, planner.LeaderAndISR)
+	w.answer = func(r planner.Request, a *planner.BrokerReplied) {
+		if r.Broker == 2 && r.Kind == planner.LeaderAndISR {
+			a.Partitions = nil
+		}
+	}
+	w.step(planner.LogDirFailed{Brokers: []int32{2}})
+	w.answer = nil
+	w.after(5_000)
+	if n := w.count(2, planner.LeaderAndISR) - before; n != 2 {
+		t.Errorf("told %d times, expected once more after an answer that left it out", n)
+	}
+}

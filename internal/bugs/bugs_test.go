@@ -50,7 +50,8 @@ func TestFirstFailure(t *testing.T) {
 	for out, want := range map[string]string{
 		"--- FAIL: TestA (0.00s)\n    --- FAIL: TestA/b (0.00s)\n--- FAIL: TestC (0.00s)\n": "TestA/b",
 		"panic: oh\n\ngoroutine 1": "panic: oh",
-		"ok":                       "",
+		"panic: test timed out after 1s\n\trunning tests:\n\t\tTestD (1s)\n": "TestD hangs",
+		"ok": "",
 	} {
 		if got := firstFailure(out); got != want {
 			t.Errorf("%q: %q, expected %q", out, got, want)
