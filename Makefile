@@ -9,7 +9,7 @@ TIMEOUT  ?= 20m
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
 
-.PHONY: run run-kafka test test-fast lint vet race e2e bench soak build clean help
+.PHONY: run run-kafka test test-fast lint vet race e2e bench bugs soak build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
 		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
 	else echo 'e2e: no such packages'; exit 1; fi
+
+bugs: ## plants the bugs of sim/testdata/bugs one by one and prints which rung of the tests catches which
+	sim/bugs.sh
 
 bench: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')
