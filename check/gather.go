@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +35,8 @@ type Connect func(ctx context.Context, c *config.Config) (Reader, error)
 // Prober asks servers and brokers over plain connections. Its zero value is ready for use.
 type Prober struct {
 	Timeout time.Duration // for one server or broker; 0 means 5 s
+	// Dial opens a connection; nil dials TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Gather collects the facts. It fails never: what cannot be had is a fact, too.

@@ -26,8 +26,12 @@ func (p Prober) dial(ctx context.Context, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	var d net.Dialer
-	c, err := d.DialContext(ctx, "tcp", addr)
+	dial := p.Dial
+	if dial == nil {
+		var d net.Dialer
+		dial = func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }
+	}
+	c, err := dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}

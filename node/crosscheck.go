@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"baton/check"
 	"baton/cluster"
 	"baton/config"
 	"baton/controller"
@@ -116,7 +115,7 @@ func (n *Node) crossCheck(ctx context.Context, t *controller.Term, cc *crossChec
 	if !cc.begin(broker, live) {
 		return // the broker is gone again, or was asked already
 	}
-	facts := check.Prober{Timeout: 10 * time.Second}.Broker(ctx, b, c.ControllerListener())
+	facts := n.prober(10*time.Second).Broker(ctx, b, c.ControllerListener())
 	if facts.Configs == nil {
 		cc.failed(broker)
 		n.log.Warn("a broker's settings could not be compared with ours", zap.Int32("broker", broker), zap.String("error", facts.Err+facts.ConfErr))
@@ -144,7 +143,7 @@ func (n *Node) askController(ctx context.Context, id int32) (answered, named int
 			continue
 		}
 		wg.Go(func() {
-			got, err := check.Prober{Timeout: 3 * time.Second}.Controller(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
+			got, err := n.prober(3*time.Second).Controller(ctx, net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))))
 			if err != nil {
 				return
 			}

@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"baton/check"
 	"baton/cluster"
 	"baton/epoch"
 	"baton/planner"
@@ -151,7 +150,7 @@ func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
 			continue
 		}
 		wg.Go(func() {
-			facts := check.Prober{Timeout: time.Second}.APIs(ctx, b, listener)
+			facts := d.n.prober(time.Second).APIs(ctx, b, listener)
 			mu.Lock()
 			d.asked[b.ID] = asked{epoch: b.Epoch, when: time.Now(), answered: facts != nil}
 			mu.Unlock()

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"net"
 	"strconv"
 	"time"
@@ -23,6 +24,8 @@ func (n *Node) serverConfig() server.Config {
 			c := n.config()
 			return internalTopic(c.TransactionTopic, c.TransactionMinISR)
 		},
+		Listen:   n.network.Listen,
+		Dial:     func(ctx context.Context, _, addr string) (net.Conn, error) { return n.network.Dial(ctx, addr) },
 		MaxFrame: c.SocketRequestMaxBytes,
 		Log:      n.log.Named("endpoint"), Metrics: endpointMetrics{n.metrics},
 		BrokerConfig: func() map[string]string {

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"net"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,7 +40,8 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 			n.server.SetBrokerVersions(broker, keys)
 			go n.crossCheck(ctx, t, check, broker)
 		},
-		Log: n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
+		Dial: n.network.Dial,
+		Log:  n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
 	}, t.Push)
 	t.SetChannels(channels)
 	n.mu.Lock()
@@ -111,8 +111,8 @@ func (n *Node) self() cluster.Broker {
 	c := n.config()
 	bound := map[string]int{}
 	for _, l := range c.Servable() {
-		if a, ok := n.server.Addr(l.Name).(*net.TCPAddr); ok {
-			bound[l.Name] = a.Port
+		if p, ok := port(n.server.Addr(l.Name)); ok {
+			bound[l.Name] = p
 		}
 	}
 	b := cluster.Broker{ID: n.id()}

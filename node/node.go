@@ -12,6 +12,7 @@ import (
 	"baton/controller"
 	"baton/internal/version"
 	"baton/metrics"
+	"baton/planner"
 	"baton/server"
 	"baton/statelog"
 	"baton/zkstore"
@@ -24,6 +25,8 @@ type Node struct {
 	metrics *metrics.Set
 	states  *statelog.Writer // nil: no state-change log
 	load    func() (*config.Config, error)
+	network Network
+	notes   func(int32, planner.Note) // nil: nobody listens
 	level   zap.AtomicLevel
 	started time.Time
 
@@ -68,6 +71,10 @@ type Options struct {
 	// Load reads the configuration again, for Reload.
 	Load  func() (*config.Config, error)
 	Level zap.AtomicLevel
+	// Network is TCP if not given.
+	Network Network
+	// Notes hears what a term notes, with its controller epoch; it must not block.
+	Notes func(epoch int32, n planner.Note)
 }
 
 // New returns a node that does nothing yet.
@@ -76,6 +83,10 @@ func New(cfg *config.Config, o Options) *Node {
 		wake: make(chan struct{}, 1), acting: make(chan struct{}, 1), stopped: make(chan struct{}), changed: make(chan struct{}),
 		version: version.Get().Version, check: newCrossCheck(nil), reason: "not connected to ZooKeeper yet"}
 	n.cfg.Store(cfg)
+	n.network, n.notes = o.Network, o.Notes
+	if n.network == nil {
+		n.network = tcp{}
+	}
 	n.connect = n.connectZooKeeper
 	n.dir = newDirectory(n)
 	n.server = server.New(n.serverConfig(), endpointController{n}, n.dir)

@@ -41,6 +41,7 @@ func (o *observer) identity(f epoch.Fence) statelog.Identity {
 func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	log, m := o.node.log, o.node.metrics
 	o.node.states.Note(o.identity(f), n)
+	o.node.note(int32(f.Epoch), n)
 	switch n.Kind {
 	case planner.NoteElection:
 		m.Election(string(n.Strategy))

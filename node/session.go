@@ -60,6 +60,7 @@ func (n *Node) connectZooKeeper(ctx context.Context) (session, error) {
 	s, err := zkstore.Connect(ctx, zkstore.Config{
 		Servers: c.ZooKeeperServers, Chroot: c.ZooKeeperChroot, Log: n.log.Named("zookeeper"),
 		SessionTimeout: c.ZooKeeperSessionTimeout, ConnectTimeout: c.ZooKeeperConnectionTimeout, Metrics: n.metrics.ZooKeeper(),
+		Dialer: n.dialZooKeeper,
 	})
 	if err != nil {
 		return nil, err

@@ -88,6 +88,8 @@ type Config struct {
 	Metrics Metrics
 	// BrokerConfig answers DescribeConfigs for Baton's own id.
 	BrokerConfig func() map[string]string
+	// Listen opens a listener's socket; nil listens on TCP.
+	Listen func(addr string) (net.Listener, error)
 	// Dial opens a connection to a broker; nil dials plain TCP.
 	Dial func(ctx context.Context, listener, addr string) (net.Conn, error)
 }
@@ -159,6 +161,9 @@ func (c *Config) setDefaults() {
 	if c.Metrics == nil {
 		c.Metrics = noMetrics{}
 	}
+	if c.Listen == nil {
+		c.Listen = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
+	}
 	if c.Dial == nil {
 		c.Dial = func(ctx context.Context, _, addr string) (net.Conn, error) {
 			var d net.Dialer
@@ -206,7 +211,7 @@ func (s *Server) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.cfg.Listeners {
-		ln, err := net.Listen("tcp", l.Bind)
+		ln, err := s.cfg.Listen(l.Bind)
 		if err != nil {
 			for _, open := range s.listeners {
 				_ = open.Close()

@@ -51,7 +51,10 @@ func (h *hosts) Next() (string, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.at = (h.at + 1) % len(h.servers)
-	return h.servers[h.at], h.at == h.last
+	// true: all have been tried, and the library waits for a second.
+	round := h.at == h.last
+	h.last = max(h.last, 0)
+	return h.servers[h.at], round
 }
 
 func (h *hosts) Connected() {
@@ -71,7 +74,7 @@ func (p *process) openZooKeeper() error {
 	}
 	s := &session{p: p, wake: make(chan struct{}, 1)}
 	conn, _, err := zk.Connect(p.opts.ZooKeeper.Servers, p.opts.ZooKeeper.SessionTimeout,
-		zk.WithHostProvider(&hosts{servers: p.opts.ZooKeeper.Servers, at: -1}), zk.WithDialer(s.dial),
+		zk.WithHostProvider(&hosts{servers: p.opts.ZooKeeper.Servers, at: -1, last: -1}), zk.WithDialer(s.dial),
 		zk.WithLogger(quiet{}), zk.WithEventCallback(s.onEvent))
 	if err != nil {
 		return err

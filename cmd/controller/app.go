@@ -93,7 +93,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
-		a.handoverCommand(), a.statusCommand(), a.versionCommand())
+		a.handoverCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		nameVariables(c)
 	}

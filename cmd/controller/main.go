@@ -22,10 +22,14 @@ func main() {
 	os.Exit(a.main(context.Background(), os.Args[1:]))
 }
 
-// isTerminal is also true for /dev/null, from which an answer reads as no answer.
+// isTerminal tells a terminal by its being a character device; /dev/null is one, too, with nobody behind it.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
 // lookup finds a variable in environ, as os.LookupEnv does in the process's own.

@@ -1,5 +1,5 @@
 // Command demo shows Baton at work on real Kafka, in about two minutes: ZooKeeper and
-// three Kafka 3.9.1 brokers, a topic and a producer; a takeover, the death of a broker,
+// three Kafka brokers, a topic and a producer; a takeover, the death of a broker,
 // its return, and the hand-back. It ends with exit code 0 only if every acknowledged
 // message is there exactly once and in order.
 package main
@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -27,9 +28,11 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	version := flag.String("kafka", kafka.DefaultVersion, "version of the brokers")
+	flag.Parse()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	d := &demo{start: time.Now()}
+	d := &demo{version: *version, start: time.Now()}
 	if err := d.run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1) //nolint:gocritic // everything has been closed by run
@@ -37,6 +40,7 @@ func main() {
 }
 
 type demo struct {
+	version string
 	start   time.Time
 	cluster *kafka.Cluster
 	baton   *batonproc.Baton
@@ -69,8 +73,8 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 func (d *demo) setUp(ctx context.Context, env *kafka.Run) (err error) {
-	d.say("starting ZooKeeper and three Kafka %s brokers (the first run fetches their jars)", kafka.DefaultVersion)
-	if d.cluster, err = kafka.New(ctx, env, kafka.Options{}); err != nil {
+	d.say("starting ZooKeeper and three Kafka %s brokers (the first run fetches their jars)", d.version)
+	if d.cluster, err = kafka.New(ctx, env, kafka.Options{Version: d.version}); err != nil {
 		return err
 	}
 	if err := d.cluster.CreateTopic(ctx, topic, partitions, 3); err != nil {

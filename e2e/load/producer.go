@@ -179,10 +179,21 @@ func (p *Producer) Errors() int {
 
 // WaitMore waits until each target has n more acknowledged messages than now, or a message has failed.
 func (p *Producer) WaitMore(ctx context.Context, n int) error {
+	return p.waitMore(ctx, n, func(Target) bool { return true })
+}
+
+// WaitMoreOf is WaitMore for one target.
+func (p *Producer) WaitMoreOf(ctx context.Context, target Target, n int) error {
+	return p.waitMore(ctx, n, func(t Target) bool { return t == target })
+}
+
+func (p *Producer) waitMore(ctx context.Context, n int, which func(Target) bool) error {
 	p.mu.Lock()
 	goal := map[Target]int{}
 	for t, a := range p.acked {
-		goal[t] = len(a) + n
+		if which(t) {
+			goal[t] = len(a) + n
+		}
 	}
 	for {
 		missing := ""

@@ -61,6 +61,11 @@ func (r *Report) defect(counter *int, format string, args ...any) {
 // Verify reads the producers' partitions from the beginning and compares with what was acknowledged. The producers
 // must have been stopped.
 func Verify(ctx context.Context, seeds []string, writers ...Written) (Report, error) {
+	return VerifyWith(ctx, []kgo.Opt{kgo.SeedBrokers(seeds...), kgo.MetadataMinAge(100 * time.Millisecond)}, writers...)
+}
+
+// VerifyWith is Verify by a client with options of one's own.
+func VerifyWith(ctx context.Context, client []kgo.Opt, writers ...Written) (Report, error) {
 	var r Report
 	v := verifier{report: &r, seen: map[seenKey]map[uint64]int64{}, writers: map[uint64]Written{}}
 	targets := map[Target]bool{}
@@ -76,11 +81,11 @@ func Verify(ctx context.Context, seeds []string, writers ...Written) (Report, er
 			v.seen[seenKey{w.Producer, t}] = map[uint64]int64{}
 		}
 	}
-	ends, err := endOffsets(ctx, seeds, slices.Collect(maps.Keys(targets)))
+	ends, err := endOffsets(ctx, client, slices.Collect(maps.Keys(targets)))
 	if err != nil {
 		return r, err
 	}
-	if err := readAll(ctx, seeds, ends, v.record); err != nil {
+	if err := readAll(ctx, client, ends, v.record); err != nil {
 		return r, err
 	}
 	v.findLost()
@@ -147,8 +152,8 @@ func (v *verifier) findLost() {
 }
 
 // endOffsets asks the leaders how far each partition goes, until all have answered.
-func endOffsets(ctx context.Context, seeds []string, targets []Target) (map[Target]int64, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.MetadataMinAge(100*time.Millisecond))
+func endOffsets(ctx context.Context, opts []kgo.Opt, targets []Target) (map[Target]int64, error) {
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +208,7 @@ func listOffsets(ctx context.Context, client *kgo.Client, targets []Target) (map
 
 // readAll gives every record below the end offsets to f. Producer-side markers take up offsets without being
 // records, so the end is where the next offset to read would be, not where the last record was.
-func readAll(ctx context.Context, seeds []string, ends map[Target]int64, f func(*kgo.Record)) error {
+func readAll(ctx context.Context, opts []kgo.Opt, ends map[Target]int64, f func(*kgo.Record)) error {
 	from := map[string]map[int32]kgo.Offset{}
 	left := map[Target]int64{}
 	for t, end := range ends {
@@ -219,8 +224,7 @@ func readAll(ctx context.Context, seeds []string, ends map[Target]int64, f func(
 	if len(left) == 0 {
 		return nil
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.ConsumePartitions(from), kgo.KeepControlRecords(),
-		kgo.MetadataMinAge(100*time.Millisecond))
+	client, err := kgo.NewClient(append(slices.Clone(opts), kgo.ConsumePartitions(from), kgo.KeepControlRecords())...)
 	if err != nil {
 		return err
 	}

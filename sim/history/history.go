@@ -1,0 +1,284 @@
+// Package history follows a cluster through the transactions of an embedded ZooKeeper: what is written there is
+// what the cluster is. It shares no code with the controller, parses the znodes by itself, and checks after each
+// transaction what must hold at any time (check.go).
+package history
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"baton/jute"
+	"baton/partition"
+	"baton/zkserver"
+)
+
+// NoLeader is the leader of a partition that has none.
+const NoLeader = -1
+
+// State is the content of a partition's state znode.
+type State struct {
+	Leader          int32   `json:"leader"`
+	LeaderEpoch     int32   `json:"leader_epoch"`
+	ISR             []int32 `json:"isr"`
+	ControllerEpoch int32   `json:"controller_epoch"`
+	Version         int32   `json:"-"` // the znode's
+}
+
+// Partition is one with its assignment.
+type Partition struct {
+	ID       partition.ID
+	Replicas []int32
+	State    State
+	Known    bool // it has a state
+}
+
+// Led says whether somebody leads it.
+func (p Partition) Led() bool { return p.Known && p.State.Leader != NoLeader }
+
+// Broker is a registration.
+type Broker struct {
+	Epoch   int64 // the czxid
+	Session int64
+	Version int32 // of the data: it was written anew
+	Since   time.Time
+}
+
+// Role is /controller with /controller_epoch.
+type Role struct {
+	Holder  int32 // NoLeader: nobody
+	Session int64 // that owns /controller
+	Epoch   int32
+	Version int32 // of /controller_epoch
+	Claimer int64 // the session that raised the epoch last
+}
+
+// Event is a change that a person may want to see.
+type Event struct {
+	Kind   Kind
+	Broker int32 // who came, went or claimed
+	Epoch  int32 // of a claim
+}
+
+// Kind of an Event.
+type Kind int
+
+// The kinds.
+const (
+	Registered Kind = iota
+	Gone
+	Claimed
+	Released
+)
+
+// History is safe for use by many goroutines. Apply is what zkserver.Options.OnTxn wants.
+type History struct {
+	// OnEvent, if set before the first transaction, hears what changes; it must not block.
+	OnEvent func(Event)
+
+	mu         sync.Mutex
+	changed    chan struct{} // closed and replaced at each transaction
+	zxid       int64
+	states     map[partition.ID]State
+	replicas   map[partition.ID][]int32
+	brokers    map[int32]Broker
+	role       Role
+	violations []string
+	writes     int
+}
+
+// New returns the history of an empty cluster.
+func New() *History {
+	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
+		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}}
+}
+
+// Apply takes in a transaction.
+func (h *History) Apply(x *zkserver.Txn) {
+	h.mu.Lock()
+	var events []Event
+	h.zxid = x.Zxid
+	before := h.role
+	for i := range x.Changes {
+		h.change(x, &x.Changes[i], &events)
+	}
+	h.checkRole(x, before)
+	if h.role.Holder != before.Holder || h.role.Epoch != before.Epoch {
+		if h.role.Holder == NoLeader {
+			events = append(events, Event{Kind: Released, Broker: before.Holder, Epoch: before.Epoch})
+		} else {
+			events = append(events, Event{Kind: Claimed, Broker: h.role.Holder, Epoch: h.role.Epoch})
+		}
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+	h.mu.Unlock()
+	if h.OnEvent != nil {
+		for _, e := range events {
+			h.OnEvent(e)
+		}
+	}
+}
+
+func (h *History) change(x *zkserver.Txn, c *zkserver.Change, events *[]Event) {
+	path, removed := c.Path, c.Op == jute.OpDelete
+	if c.Op == jute.OpSetACL {
+		return
+	}
+	switch {
+	case path == "/controller":
+		h.controller(x, c, removed)
+	case path == "/controller_epoch":
+		n, _ := strconv.Atoi(string(c.Data))
+		h.role.Epoch, h.role.Version = int32(n), c.Version
+		if c.Op == jute.OpSetData {
+			h.role.Claimer = x.Session
+		}
+	case strings.HasPrefix(path, "/brokers/ids/"):
+		if id, err := strconv.Atoi(path[len("/brokers/ids/"):]); err == nil {
+			h.broker(x, c, int32(id), removed, events)
+		}
+	case strings.HasPrefix(path, "/brokers/topics/"):
+		h.topic(x, c, strings.Split(path[len("/brokers/topics/"):], "/"), removed)
+	}
+}
+
+func (h *History) controller(x *zkserver.Txn, c *zkserver.Change, removed bool) {
+	if removed {
+		h.role.Holder, h.role.Session = NoLeader, 0
+		return
+	}
+	var v struct {
+		ID *int32 `json:"brokerid"`
+	}
+	if json.Unmarshal(c.Data, &v) != nil || v.ID == nil {
+		h.violate(x, "/controller: %q", c.Data)
+		return
+	}
+	h.role.Holder = *v.ID
+	if c.Op == jute.OpCreate {
+		h.role.Session = c.Owner
+	}
+}
+
+func (h *History) broker(x *zkserver.Txn, c *zkserver.Change, id int32, removed bool, events *[]Event) {
+	switch {
+	case removed:
+		delete(h.brokers, id)
+		*events = append(*events, Event{Kind: Gone, Broker: id})
+	case c.Op == jute.OpCreate:
+		h.brokers[id] = Broker{Epoch: x.Zxid, Session: c.Owner, Since: time.Now()}
+		*events = append(*events, Event{Kind: Registered, Broker: id})
+	default:
+		b := h.brokers[id]
+		b.Version = c.Version
+		h.brokers[id] = b
+	}
+}
+
+// topic takes parts of the path below /brokers/topics: the topic, then partitions, number, state.
+func (h *History) topic(x *zkserver.Txn, c *zkserver.Change, parts []string, removed bool) {
+	switch {
+	case len(parts) == 1:
+		var v struct{ Partitions map[string][]int32 }
+		if !removed && json.Unmarshal(c.Data, &v) != nil {
+			return
+		}
+		maps.DeleteFunc(h.replicas, func(id partition.ID, _ []int32) bool { return id.Topic == parts[0] })
+		for number, replicas := range v.Partitions {
+			if n, err := strconv.Atoi(number); err == nil {
+				h.replicas[partition.ID{Topic: parts[0], Number: int32(n)}] = replicas
+			}
+		}
+	case len(parts) == 4 && parts[3] == "state":
+		n, err := strconv.Atoi(parts[2])
+		if err != nil {
+			return
+		}
+		id := partition.ID{Topic: parts[0], Number: int32(n)}
+		if removed {
+			delete(h.states, id)
+			return
+		}
+		var s State
+		if err := json.Unmarshal(c.Data, &s); err != nil {
+			h.violate(x, "state of %v: %v", id, err)
+			return
+		}
+		s.Version = c.Version
+		h.checkState(x, id, s)
+		h.states[id] = s
+		h.writes++
+	}
+}
+
+// Partitions returns all, in order.
+func (h *History) Partitions() []Partition {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]Partition, 0, len(h.replicas))
+	for id, replicas := range h.replicas {
+		s, ok := h.states[id]
+		out = append(out, Partition{ID: id, Replicas: replicas, State: s, Known: ok})
+	}
+	slices.SortFunc(out, func(a, b Partition) int {
+		return cmp.Or(cmp.Compare(a.ID.Topic, b.ID.Topic), cmp.Compare(a.ID.Number, b.ID.Number))
+	})
+	return out
+}
+
+// Partition returns one; ok is false if there is none.
+func (h *History) Partition(id partition.ID) (p Partition, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	replicas, ok := h.replicas[id]
+	s, known := h.states[id]
+	return Partition{ID: id, Replicas: replicas, State: s, Known: known}, ok
+}
+
+// Brokers returns who is registered.
+func (h *History) Brokers() map[int32]Broker {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.brokers)
+}
+
+// Role returns who holds the role.
+func (h *History) Role() Role {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.role
+}
+
+// Writes counts the states written.
+func (h *History) Writes() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writes
+}
+
+// Changed is closed at the next transaction.
+func (h *History) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// Violations lists what did not hold.
+func (h *History) Violations() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.violations)
+}
+
+func (h *History) violate(x *zkserver.Txn, format string, args ...any) {
+	if len(h.violations) < 20 {
+		h.violations = append(h.violations, fmt.Sprintf("zxid %d: ", x.Zxid)+fmt.Sprintf(format, args...))
+	}
+}

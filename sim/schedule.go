@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// mix is what a seed chooses once for the whole run: a run with few kinds of faults gets deeper into each.
+type mix struct {
+	brokers, batons, minISR int
+	steps                   int
+	pace                    time.Duration // between two steps, on average
+	weights                 [kinds]int
+}
+
+func (m mix) String() string {
+	var parts []string
+	for k, n := range m.weights {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", kindNames[k], n))
+		}
+	}
+	return fmt.Sprintf("%d brokers, %d Batons, min ISR %d, %d steps each %v: %s", m.brokers, m.batons, m.minISR, m.steps, m.pace, strings.Join(parts, ", "))
+}
+
+func newMix(rng *rand.Rand) mix {
+	m := mix{brokers: 3 + rng.IntN(2), batons: 1 + min(rng.IntN(4), 1), minISR: 1 + rng.IntN(2), steps: 6 + rng.IntN(14),
+		pace: []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)]}
+	for k := range m.weights {
+		if rng.IntN(2) == 0 {
+			m.weights[k] = 1 + rng.IntN(4)
+		}
+	}
+	m.weights[crashBroker] = max(m.weights[crashBroker], 1)
+	m.weights[reviveBroker] = max(m.weights[reviveBroker], 1)
+	return m
+}
+
+// Result of a run.
+type Result struct {
+	Err    error
+	Trace  string
+	Acked  int
+	Writes int // of partition states
+	Epochs int32
+}
+
+// Run lives one seed. It has to be called in a bubble of testing/synctest.
+func Run(cfg Config) (r Result) {
+	w, err := newWorld(cfg)
+	if err != nil {
+		return Result{Err: err}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	err = w.live(ctx)
+	if w.load != nil {
+		w.acked = w.load.Acked()
+		stop, cancelStop := context.WithCancel(ctx)
+		cancelStop()
+		_, _ = w.load.Stop(stop)
+	}
+	if err != nil {
+		w.trace.add("FAILED: %v", err)
+	}
+	w.close()
+	r.Acked = w.acked
+	r.Err, r.Trace, r.Writes, r.Epochs = errors.Join(err, w.broken()), w.trace.text(), w.history.Writes(), w.history.Role().Epoch
+	return r
+}
+
+func (w *world) live(ctx context.Context) error {
+	if err := w.start(ctx); err != nil {
+		return err
+	}
+	if err := w.produce(); err != nil {
+		return err
+	}
+	for range w.mix.steps {
+		w.step(ctx)
+		time.Sleep(time.Duration(w.rng.Int64N(int64(2 * w.mix.pace))))
+		if err := w.broken(); err != nil {
+			return err
+		}
+	}
+	w.heal(ctx)
+	return w.settle(ctx)
+}
+
+// broken is what has not held so far.
+func (w *world) broken() error {
+	if v := w.history.Violations(); len(v) > 0 {
+		return fmt.Errorf("broken invariants:\n  %s", strings.Join(v, "\n  "))
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"baton/e2e/load"
+)
+
+// within is how long a healthy world may take until all is well, and for how long it has to stay so.
+const (
+	within = 2 * time.Minute
+	steady = 2 * time.Second
+)
+
+// settle is the liveness phase.
+func (w *world) settle(ctx context.Context) error {
+	var why error
+	deadline, since := time.Now().Add(within), time.Time{}
+	for {
+		for _, m := range w.brokers {
+			w.revive(ctx, m) // one that was stopping when the faults ended
+		}
+		why = w.unwell()
+		switch {
+		case why != nil:
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) >= steady:
+			return w.readBack(ctx)
+		}
+		if err := w.broken(); err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not well %v after the faults ended: %w", within, why)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// unwell says what is missing in a healthy world.
+func (w *world) unwell() error {
+	role := w.history.Role()
+	if !slices.ContainsFunc(w.batons, func(b *baton) bool { return b.id == role.Holder }) {
+		return fmt.Errorf("no Baton holds the role (%d does)", role.Holder)
+	}
+	ps := w.history.Partitions()
+	if len(ps) != partitions {
+		return fmt.Errorf("%d partitions", len(ps))
+	}
+	for _, p := range ps {
+		if !p.Led() {
+			return fmt.Errorf("%v has no leader, ISR %v of %v", p.ID, p.State.ISR, p.Replicas)
+		}
+		if len(p.State.ISR) != len(p.Replicas) {
+			return fmt.Errorf("%v: ISR %v of %v", p.ID, p.State.ISR, p.Replicas)
+		}
+	}
+	for _, m := range w.brokers {
+		if err := w.memory(m, role.Holder); err != nil {
+			return fmt.Errorf("%s: %w", m.host, err)
+		}
+	}
+	return nil
+}
+
+// memory compares what a broker knows with ZooKeeper.
+func (w *world) memory(m *machine, controller int32) error {
+	mem, ok := m.b.Knowledge()
+	if !ok {
+		return fmt.Errorf("does not run")
+	}
+	if mem.Controller != controller {
+		return fmt.Errorf("takes %d for the controller, not %d", mem.Controller, controller)
+	}
+	if len(mem.Live) != len(w.brokers)+1 { // and the Baton
+		return fmt.Errorf("live brokers %v", mem.Live)
+	}
+	for _, p := range w.history.Partitions() {
+		s := p.State
+		if k := mem.Cache[p.ID]; k.Leader != s.Leader || k.LeaderEpoch != s.LeaderEpoch || !sameSet(k.ISR, s.ISR) {
+			return fmt.Errorf("metadata of %v is %+v, not %+v", p.ID, k, s)
+		}
+		if !slices.Contains(p.Replicas, m.b.ID()) {
+			continue
+		}
+		k, role := mem.Replicas[p.ID], "follows"
+		if s.Leader == m.b.ID() {
+			role = "leads"
+		}
+		if k.Leader != s.Leader || k.LeaderEpoch != s.LeaderEpoch || k.Role != role || role == "leads" && !sameSet(k.ISR, s.ISR) {
+			return fmt.Errorf("replica of %v is %+v, not %s at %+v", p.ID, k, role, s)
+		}
+	}
+	return nil
+}
+
+func sameSet(a, b []int32) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+// readBack: nothing that was acknowledged is lost. Crashes keep the disks here.
+func (w *world) readBack(ctx context.Context) error {
+	before := w.load.Acked()
+	w.acked = before
+	written, err := w.load.Stop(ctx)
+	w.load = nil
+	if err != nil {
+		return fmt.Errorf("the producer, %d acknowledged: %w", before, err)
+	}
+	report, err := load.VerifyWith(ctx, w.clientOptions(), written)
+	if err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	w.acked = report.Acked
+	w.trace.add("%v", report)
+	if report.Lost > 0 { // a client that is not idempotent doubles when it tries again, and gives up under some faults
+		return report.Err()
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+
+	"baton/config"
+	"baton/e2e/load"
+	"baton/metrics"
+	"baton/node"
+	"baton/sim/history"
+	"baton/simbroker"
+	"baton/zkserver"
+)
+
+// Config of a run.
+type Config struct {
+	Seed uint64
+	// Full also traces requests to brokers, Batons' logs and brokers' words.
+	Full bool
+}
+
+const (
+	// Hosts look like addresses, so that nobody asks a name server.
+	zooKeeper = "10.0.0.100"
+	client    = "10.0.0.200"
+
+	firstBaton = 2000001
+	topicName  = "t"
+	partitions = 4
+)
+
+// world is everything in a run. All of it lives in one bubble.
+type world struct {
+	cfg     Config
+	rng     *rand.Rand
+	mix     mix
+	trace   *trace
+	net     *simbroker.Memory
+	zk      *zkserver.Server
+	history *history.History
+	brokers []*machine
+	batons  []*baton
+	faults  []*zkserver.Fault
+	cuts    map[[2]string]bool
+	load    *load.Producer
+	acked   int // once the load has ended
+	wg      sync.WaitGroup
+}
+
+// machine is a broker with its fate.
+type machine struct {
+	b       *simbroker.Broker
+	host    string
+	up      bool
+	paused  bool
+	leaving bool // a Stop is under way
+	mu      sync.Mutex
+}
+
+// baton is a process of ours; each life has an address of its own.
+type baton struct {
+	id     int32
+	life   int
+	node   *node.Node
+	cancel context.CancelFunc
+}
+
+func (b *baton) host() string { return fmt.Sprintf("10.0.%d.%d", b.id-firstBaton+1, b.life) }
+
+func brokerHost(id int) string { return fmt.Sprintf("10.0.0.%d", id) }
+
+func newWorld(cfg Config) (*world, error) {
+	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), trace: newTrace(), net: simbroker.NewMemory(),
+		history: history.New(), cuts: map[[2]string]bool{}}
+	w.mix = newMix(w.rng)
+	w.trace.add("seed %d: %v", cfg.Seed, w.mix)
+	zk, err := zkserver.New(zkserver.Options{TickTime: time.Second, OnTxn: func(x *zkserver.Txn) {
+		w.trace.txn(x)
+		w.history.Apply(x)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	w.zk = zk
+	l, err := w.net.Host(zooKeeper).Listen(":2181")
+	if err != nil {
+		return nil, err
+	}
+	w.wg.Go(func() { _ = zk.Serve(l) })
+	return w, nil
+}
+
+func (w *world) start(ctx context.Context) error {
+	for id := 1; id <= w.mix.brokers; id++ {
+		host := brokerHost(id)
+		m := &machine{host: host, up: true}
+		o := simbroker.Options{ID: int32(id), Network: w.net.Host(host), MinISR: w.mix.minISR, LagTime: 5 * time.Second,
+			Listeners:      []simbroker.Listener{{Name: "PLAINTEXT", Addr: host + ":9092"}},
+			RequestTimeout: 8 * time.Second, ShutdownTries: 2, ShutdownPause: time.Second,
+			ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper + ":2181"}, SessionTimeout: 4 * time.Second}}
+		if w.cfg.Full {
+			o.Logf = w.trace.add
+		}
+		m.b = simbroker.New(o)
+		w.brokers = append(w.brokers, m)
+		if err := m.b.Start(ctx); err != nil {
+			return err
+		}
+	}
+	for i := range w.mix.batons {
+		b := &baton{id: firstBaton + int32(i)}
+		w.batons = append(w.batons, b)
+		if err := w.startBaton(b); err != nil {
+			return err
+		}
+	}
+	return w.createTopic(ctx)
+}
+
+func (w *world) startBaton(b *baton) error {
+	b.life++
+	mode := "standby"
+	if b.id == firstBaton {
+		mode = "active"
+	}
+	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s:2181\nlisteners=PLAINTEXT://%s:9092\ncontroller.mode=%s\nzookeeper.session.timeout.ms=4000\n"+
+		"instance.name=sim-%d\nadmin.listener=\nadmin.socket=\nmin.insync.replicas=%d\nrequest.timeout.ms=8000\n",
+		b.id, zooKeeper, b.host(), mode, b.id, w.mix.minISR)
+	cfg, _, err := config.Parse(strings.NewReader(text), "sim", nil)
+	if err != nil {
+		return err
+	}
+	set, err := metrics.New(prometheus.NewRegistry(), nil, metrics.Build{})
+	if err != nil {
+		return err
+	}
+	log := zap.NewNop()
+	if w.cfg.Full {
+		log = traceLogger(w.trace, b.host())
+	}
+	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: &nodeNetwork{w.net.Host(b.host()), w, b.host()}})
+	ctx, cancel := context.WithCancel(context.Background())
+	w.wg.Go(func() {
+		if err := n.Run(ctx); err != nil {
+			w.trace.add("%s: %v", b.host(), err)
+		}
+	})
+	b.node, b.cancel = n, cancel
+	return nil
+}
+
+// nodeNetwork is a host's network whose requests are traced.
+type nodeNetwork struct {
+	simbroker.Network
+	w    *world
+	host string
+}
+
+// Dial implements node.Network.
+func (n *nodeNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	c, err := n.Network.Dial(ctx, addr)
+	if err != nil || !n.w.cfg.Full || strings.HasPrefix(addr, zooKeeper) {
+		return c, err
+	}
+	return traced{c, n.w.trace, n.host, addr}, nil
+}
+
+func (w *world) seeds() (out []string) {
+	for _, m := range w.brokers {
+		out = append(out, m.host+":9092")
+	}
+	return out
+}
+
+func (w *world) clientOptions() []kgo.Opt {
+	network := w.net.Host(client)
+	return []kgo.Opt{
+		kgo.SeedBrokers(w.seeds()...), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
+		kgo.Dialer(func(ctx context.Context, _, addr string) (net.Conn, error) { return network.Dial(ctx, addr) }),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
+	}
+}
+
+func (w *world) createTopic(ctx context.Context) error {
+	cl, err := kgo.NewClient(w.clientOptions()...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	req := kmsg.NewPtrCreateTopicsRequest()
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, partitions, 3
+	req.Topics, req.TimeoutMillis = append(req.Topics, t), 10_000
+	for range 100 {
+		var resp *kmsg.CreateTopicsResponse
+		if resp, err = req.RequestWith(ctx, cl); err == nil {
+			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+		}
+		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	return fmt.Errorf("creating the topic: %w", err)
+}
+
+func (w *world) produce() (err error) {
+	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: load.Partitions(topicName, partitions), Rate: 8, Size: 20,
+		// Not idempotent: the client holds a lock while it asks for a producer id, which stops a bubble's time.
+		Client: append(w.clientOptions(), kgo.DisableIdempotentWrite(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
+	return err
+}
+
+// close ends everything that is left; it returns when the bubble is empty but for the network.
+func (w *world) close() {
+	for _, b := range w.batons {
+		if b.node != nil {
+			b.cancel()
+		}
+	}
+	for _, m := range w.brokers {
+		_ = m.b.Resume()
+		w.wg.Go(m.b.Close)
+	}
+	time.Sleep(30 * time.Second) // of fake time: a stop waits for a handover, and for ZooKeeper
+	_ = w.zk.Close()
+	w.wg.Wait()
+}
