@@ -35,9 +35,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
 		Versions:       channel.Versions{LeaderAndISR: c.InterBrokerProtocol.LeaderAndIsr(), UpdateMetadata: c.InterBrokerProtocol.UpdateMetadata(), StopReplica: c.InterBrokerProtocol.StopReplica()},
 		RequestTimeout: c.RequestTimeout, ConnectTimeout: min(c.ControllerSocketTimeout, 10*time.Second),
-		// A process that was stopped past its session wakes up with its lease run out, before
-		// any event could tell it: it must not start a frame.
-		Gate: func() bool { return t.Open() && s.LeaseValid() },
+		Gate: gate(t, s),
 		OnVersions: func(broker int32, keys map[int16][2]int16) {
 			n.server.SetBrokerVersions(broker, keys)
 			go n.crossCheck(ctx, t, check, broker)
@@ -69,6 +67,12 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 			n.mu.Unlock()
 		}
 	}()
+}
+
+// gate says whether a frame may be started. A process that was stopped past its session
+// wakes up with its lease run out, before any event could tell it: it must not.
+func gate(t interface{ Open() bool }, s interface{ LeaseValid() bool }) func() bool {
+	return func() bool { return t.Open() && s.LeaseValid() }
 }
 
 // prepare completes what was loaded with what only the process knows.

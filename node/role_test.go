@@ -111,3 +111,23 @@ func TestNext(t *testing.T) {
 		})
 	}
 }
+
+type (
+	openTerm   bool
+	validLease bool
+)
+
+func (o openTerm) Open() bool         { return bool(o) }
+func (v validLease) LeaseValid() bool { return bool(v) }
+
+// A term that has heard of nothing yet is not enough: only the lease knows that the
+// process was stopped for too long.
+func TestTheGateNeedsTermAndLease(t *testing.T) {
+	for _, open := range []bool{false, true} {
+		for _, valid := range []bool{false, true} {
+			if got := gate(openTerm(open), validLease(valid))(); got != (open && valid) {
+				t.Errorf("term open %v, lease valid %v: gate %v", open, valid, got)
+			}
+		}
+	}
+}

@@ -186,3 +186,46 @@ func TestAnUnreadablePartitionIsReadAgainOneReadAtATime(t *testing.T) {
 		t.Errorf("%d reads after an answer", len(w.reads))
 	}
 }
+
+// An answer that belongs to another connection, or to a request before this one, says
+// nothing about the one under way.
+func TestOnlyTheAnswerToTheRequestCounts(t *testing.T) {
+	for name, spoil := range map[string]func(*planner.BrokerReplied){
+		"another connection": func(a *planner.BrokerReplied) { a.Conn++ },
+		"an earlier request": func(a *planner.BrokerReplied) { a.Seq-- },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTold(t)
+			before := w.count(2, planner.LeaderAndISR)
+			w.answer = func(r planner.Request, a *planner.BrokerReplied) {
+				if r.Broker == 2 {
+					spoil(a)
+				}
+			}
+			w.step(planner.LogDirFailed{Brokers: []int32{2}}) // asks broker 2 about all it hosts
+			w.answer = nil
+			w.step(planner.ChannelDown{Broker: 2, Conn: 2})
+			w.step(planner.ChannelUp{Broker: 2, Epoch: 11, Conn: 3})
+			if n := w.count(2, planner.LeaderAndISR) - before; n != 2 {
+				t.Errorf("asked %d times, expected once more after an answer that was not its own", n)
+			}
+		})
+	}
+}
+
+// A broker that says nothing about a partition has not taken it in.
+func TestAPartitionThatIsNotAnsweredIsToldAgain(t *testing.T) {
+	w := newTold(t)
+	before := w.count(2, planner.LeaderAndISR)
+	w.answer = func(r planner.Request, a *planner.BrokerReplied) {
+		if r.Broker == 2 && r.Kind == planner.LeaderAndISR {
+			a.Partitions = nil
+		}
+	}
+	w.step(planner.LogDirFailed{Brokers: []int32{2}})
+	w.answer = nil
+	w.after(5_000)
+	if n := w.count(2, planner.LeaderAndISR) - before; n != 2 {
+		t.Errorf("told %d times, expected once more after an answer that left it out", n)
+	}
+}

@@ -58,7 +58,11 @@ const lanes = 2
 
 func runSeed(t *testing.T, cfg Config) (r Result) {
 	t.Helper()
+	begun := time.Now()
 	synctest.Test(t, func(*testing.T) { r = Run(cfg) })
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Logf("seed %d took %v", cfg.Seed, took) // somebody works hard without time going by
+	}
 	if r.Err == nil && !cfg.Full {
 		return r
 	}

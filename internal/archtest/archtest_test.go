@@ -61,7 +61,7 @@ func rules() []rule {
 		}
 		rs = append(rs, r)
 	}
-	return append(rs, embedded()...)
+	return append(append(rs, embedded()...), worlds()...)
 }
 
 // embedded ZooKeeper: a codec that knows nothing, and a server that knows the codec.
@@ -75,6 +75,19 @@ func embedded() []rule {
 		server.banned["baton/"+p] = why
 	}
 	return []rule{codec, server}
+}
+
+// worlds are built around the controller, never into it; and who judges it does not use its code.
+func worlds() []rule {
+	inside := rule{append(append([]string{"wire", "config", "metrics", "node", "controller", "check", "statelog"}, core...), shell...), map[string]string{}}
+	for _, p := range []string{"dev", "sim", "simbroker", "zkserver", "e2e"} {
+		inside.banned["baton/"+p] = "the controller knows nothing of the worlds it is tried in"
+	}
+	judge := rule{[]string{"sim/history"}, map[string]string{}}
+	for _, p := range append([]string{"planner", "cluster", "isr", "controller", "node"}, shell...) {
+		judge.banned["baton/"+p] = "what judges the controller reads the znodes by itself"
+	}
+	return []rule{inside, judge}
 }
 
 func TestImports(t *testing.T) {

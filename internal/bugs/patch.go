@@ -19,7 +19,8 @@ type patch struct {
 	name     string
 	file     string   // absolute
 	comment  string   // what it breaks, in a sentence
-	packages []string // directories of the files it changes
+	targets  []string // the files it changes
+	packages []string // their directories
 }
 
 func readPatches(dir string) ([]patch, error) {
@@ -57,6 +58,7 @@ func (p *patch) parse(text string) {
 		}
 		begun = true
 		if file, ok := strings.CutPrefix(line, "+++ b/"); ok {
+			p.targets = append(p.targets, file)
 			if d := path.Dir(file); !slices.Contains(p.packages, d) {
 				p.packages = append(p.packages, d)
 			}

@@ -19,8 +19,10 @@ type rung struct {
 	targets []string // directories of its packages
 	env     []string
 	limit   time.Duration
-	// Of a simulation: the tests that run many seeds, and the one that replays -seed=N.
-	seeds, replay string
+	// Of a simulation: the test that runs many seeds, and the flags to which -seed=N is added
+	// to replay one.
+	seeds  string
+	replay []string
 
 	// about is what it judges, where it needs other packages but leaves them to others; nil:
 	// everything that its tests contain.
@@ -33,11 +35,11 @@ func allRungs() []*rung {
 		{name: "exhaustive", targets: []string{"isr", "partition"}, limit: time.Minute},
 		{name: "scenarios", targets: []string{"planner"}, limit: time.Minute},
 		{name: "coresim", targets: []string{"planner/internal/coresim"}, seeds: "^TestSeeds$",
-			env: []string{"BATON_SIM_SEEDS=500"}, limit: 2 * time.Minute, replay: "^TestSeed$"},
-		{name: "unit", targets: []string{"controller", "node", "channel"}, about: []string{"controller", "node", "channel"}, limit: time.Minute},
+			env: []string{"BATON_SIM_SEEDS=500"}, limit: 2 * time.Minute, replay: []string{"-test.run=^TestSeed$"}},
+		{name: "unit", targets: []string{"controller", "node", "channel"}, about: []string{"controller", "node", "channel"}, limit: 40 * time.Second},
 		{name: "zkstore", targets: []string{"zkstore"}, about: []string{"zkstore"}, limit: 2 * time.Minute},
-		{name: "sim", targets: []string{"sim"}, seeds: ".", replay: "^(TestOne|TestSeed)$",
-			env: []string{"BATON_SIM_SEEDS=50"}, limit: 4 * time.Minute},
+		{name: "sim", targets: []string{"sim"}, seeds: "^TestSeeds$",
+			env: []string{"BATON_SIM_SEEDS=30"}, limit: 2 * time.Minute, replay: []string{"-test.run=^TestSeeds$", "-seeds=1"}},
 	}
 }
 
@@ -108,6 +110,7 @@ type outcome struct {
 var (
 	seedOf    = regexp.MustCompile(`-seed[= ](\d+)`)
 	buildFail = regexp.MustCompile(`\[(build|setup) failed\]`)
+	running   = regexp.MustCompile(`running tests:\s+(\S+)`)
 	failure   = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^(panic: .*|fatal error: .*)`)
 )
 
@@ -129,7 +132,7 @@ var build = []string{"test", "-trimpath", "-vet=off"}
 
 // run lets the rung judge the copy in dir.
 func (g *rung) run(ctx context.Context, dir string) outcome {
-	if g.replay != "" {
+	if g.replay != nil {
 		return g.simulate(ctx, dir)
 	}
 	args := append(slices.Clone(build), "-count=1", "-short", "-failfast", "-timeout", g.limit.String())
@@ -159,7 +162,8 @@ func (g *rung) simulate(ctx context.Context, dir string) outcome {
 	}
 	in := filepath.Join(dir, g.targets[0])
 	flags := []string{"-test.short", "-test.failfast", "-test.timeout", g.limit.String()}
-	out, err := command(ctx, in, g.limit, g.env, binary, append(flags, "-test.run", g.seeds)...)
+	env := append(slices.Clone(g.env), "TMPDIR="+dir) // for traces
+	out, err := command(ctx, in, g.limit, env, binary, slices.Concat(flags, []string{"-test.run", g.seeds})...)
 	o := judge(out, err)
 	m := seedOf.FindStringSubmatch(out)
 	if o.verdict != caught || m == nil {
@@ -168,15 +172,20 @@ func (g *rung) simulate(ctx context.Context, dir string) outcome {
 	o.seed = m[1]
 	for range maxReplays {
 		o.replays++
-		if _, err := command(ctx, in, g.limit, nil, binary, append(flags, "-test.run", g.replay, "-seed="+o.seed)...); err != nil {
+		args := slices.Concat(flags, g.replay, []string{"-seed=" + o.seed})
+		if _, err := command(ctx, in, g.limit, env, binary, args...); err != nil {
 			o.again++
 		}
 	}
 	return o
 }
 
-// firstFailure names the most specific test of the first that failed, or the panic.
+// firstFailure names the test that hangs, or the most specific one of the first that
+// failed, or the panic.
 func firstFailure(out string) string {
+	if m := running.FindStringSubmatch(out); m != nil {
+		return m[1] + " hangs"
+	}
 	name := ""
 	for _, m := range failure.FindAllStringSubmatch(out, -1) {
 		switch {

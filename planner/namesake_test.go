@@ -1,0 +1,33 @@
+package planner_test
+
+import (
+	"testing"
+
+	"baton/cluster"
+	"baton/epoch"
+	"baton/partition"
+	"baton/planner"
+)
+
+// A topic goes and comes back while its znode is being rewritten: what became of that
+// write says nothing about the namesake.
+func TestANamesakeIsNotTakenForTheTopicThatHasGone(t *testing.T) {
+	read := func(fresh byte) planner.TopicRead {
+		return planner.TopicRead{Name: "t", FreshID: cluster.TopicID{fresh}, Partitions: []planner.PartitionRead{
+			{Assignment: partition.Assignment{Replicas: []int32{1}}}}}
+	}
+	m := planner.New()
+	p := m.Step(0, planner.Claimed{ID: 2_000_001, Fence: epoch.Fence{Epoch: 5, Version: 5}, Settings: planner.Settings{RetryAfter: 500, TopicIDs: true},
+		Brokers: []cluster.Broker{{ID: 1, Epoch: 10}}, Topics: []planner.TopicRead{read(1)}})
+	if len(p.Writes) != 1 {
+		t.Fatalf("expected the write of an id, got %+v", p.Writes)
+	}
+	m.Step(1, planner.TopicsChanged{Gone: []string{"t"}})
+	if again := m.Step(2, planner.TopicsChanged{Topics: []planner.TopicRead{read(2)}}); len(again.Writes) != 1 {
+		t.Fatalf("expected the write of the namesake's id, got %+v", again.Writes)
+	}
+	m.Step(3, planner.Committed{Results: []planner.Result{{Seq: p.Writes[0].Seq, Outcome: planner.Applied, Version: 1}}})
+	if id := m.View().Image.Topic("t").ID; !id.IsZero() {
+		t.Errorf("the namesake has the id %v of the topic that has gone", id)
+	}
+}
