@@ -89,7 +89,7 @@ func (n *Node) stanceNow(s session) (v zkstore.RoleView, st stance, ok bool) {
 	defer n.mu.Unlock()
 	st = stance{id: n.id(), instance: c.InstanceName, session: s.ID(), mode: Mode(c.Mode), force: n.force}
 	if n.term != nil {
-		st.holding, st.version = true, n.term.Fence().Version
+		st.holding, st.version, st.cleared = true, n.term.Fence().Version, n.cleared
 	}
 	return n.view, st, n.viewSeen && !n.busy
 }
@@ -184,7 +184,7 @@ func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, 
 	try, cancel := context.WithTimeout(ctx, s.Timeout())
 	defer cancel()
 	fence, err := s.Claim(try, zkstore.Claim{ID: n.id(), Info: n.info(), Replace: v.Controller,
-		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id()})
+		EpochValue: v.Epoch, EpochVersion: v.EpochVersion, Handover: v.Handover != nil && v.Handover.To == n.id(), ClearHold: v.Hold != nil})
 	switch {
 	case errors.Is(err, zkstore.ErrTaken):
 		n.log.Info("somebody else was first", zap.String("tried because", why))
@@ -201,6 +201,9 @@ func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, 
 	}
 	n.metrics.ClaimPhase(metrics.PhaseClaim, time.Since(start))
 	n.log.Info("claimed /controller", zap.Stringer("fence", fence), zap.String("reason", why), zap.Duration("took", time.Since(start)))
+	n.mu.Lock()
+	n.cleared = v.Hold
+	n.mu.Unlock()
 	n.lead(inner, s, fence)
 }
 

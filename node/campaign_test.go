@@ -168,6 +168,30 @@ func TestHandbackThenTakeover(t *testing.T) {
 	})
 }
 
+// The process that is asked to take over gets the role, although another active one
+// waits for the end of the same hold.
+func TestTakeoverOverAHoldIsNotRaced(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		a := w.join(t, a1, Active)
+		time.Sleep(time.Second)
+		b := w.join(t, b2, Active)
+		time.Sleep(time.Second)
+		go func() { time.Sleep(time.Second); w.brokerClaims(1) }()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if _, err := a.Handback(ctx, admin.Request{Who: "x"}, quiet); admin.KindOf(err) != admin.KindOf(admin.Partly("")) {
+			t.Fatal(err) // there is no broker to ask whether it names the holder
+		}
+		if err := b.Takeover(context.Background(), admin.Request{Who: "x"}, quiet); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		if !b.leads() || a.leads() || w.now().Hold != nil {
+			t.Errorf("%+v", w.now())
+		}
+	})
+}
+
 // Deleting /controller failed: the session lives on, so nobody could lead.
 func TestAFailedReleaseIsTriedAgain(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {

@@ -36,7 +36,7 @@ func (n *Node) ready(ctx context.Context) (session, zkstore.RoleView, error) {
 
 // Takeover clears the hold and claims, also from a broker if this process is a standby.
 func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(string)) error {
-	s, v, err := n.ready(ctx)
+	_, v, err := n.ready(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,22 +49,31 @@ func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(st
 	}
 	n.log.Info("takeover asked for", zap.String("who", req.Who), zap.String("why", req.Why))
 	progress("holder is " + holder(v))
-	if v.Hold != nil {
-		if err := s.ClearHold(ctx); err != nil {
-			return fmt.Errorf("clearing the hold: %w", err)
-		}
-		progress("hold of " + v.Hold.Who + " cleared")
-	}
 	n.setForce(true)
 	defer n.setForce(false)
 	n.nudge()
 	// For the term, not for the znode: that may be one of an earlier session, and the view
 	// often shows a claim before the claim's own answer is back.
 	var t *controller.Term
-	if err := n.awaitState(ctx, func() bool { t = n.term; n.nudge(); return t != nil }); err != nil {
+	first := ""
+	err = n.awaitState(ctx, func() bool {
+		n.nudge()
+		if c := n.view.Controller; c != nil && c.Baton != nil && c.BrokerID != id {
+			first = holder(n.view)
+		}
+		t = n.term
+		return t != nil || first != ""
+	})
+	switch {
+	case err != nil:
 		return fmt.Errorf("not claimed: %w (%s)", err, n.why())
+	case t == nil:
+		return admin.Refused("%s was first; use `controller handover`", first)
 	}
 	progress("claimed /controller")
+	if v.Hold != nil {
+		progress("hold of " + v.Hold.Who + " cleared")
+	}
 	return n.awaitLoaded(ctx, t, progress)
 }
 

@@ -48,10 +48,11 @@ type Node struct {
 	viewSeen bool
 	changed  chan struct{} // closed and replaced with every new view and term
 	term     *controller.Term
-	check    *crossCheck // of the term, or of the last one
-	force    bool        // an operator asked for a takeover
-	busy     bool        // a handback or a stop is under way: no claims
-	notUntil time.Time   // no claim before, after a term that ended badly
+	check    *crossCheck   // of the term, or of the last one
+	cleared  *zkstore.Hold // by the term's claim
+	force    bool          // an operator asked for a takeover
+	busy     bool          // a handback or a stop is under way: no claims
+	notUntil time.Time     // no claim before, after a term that ended badly
 	failures int
 	reason   string // why we do not lead
 	alarms   []alarm

@@ -47,6 +47,9 @@ type stance struct {
 	force    bool  // an operator asked this very process to take over
 	holding  bool  // it has an unfinished claim
 	version  int32 // dataVersion of /controller_epoch of that claim
+	// cleared is the hold that this claim cleared: a view is not read at one moment and may
+	// still show it.
+	cleared *zkstore.Hold
 }
 
 // next decides from the role view alone; the reason is for people.
@@ -62,7 +65,7 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 			return resign, "/controller is no longer ours: " + holder(v)
 		case v.EpochVersion != s.version:
 			return resign, fmt.Sprintf("/controller_epoch has moved on to %d", v.Epoch)
-		case v.Hold != nil && v.Bad[pathHold] == "":
+		case v.Hold != nil && !sameHold(v.Hold, s.cleared) && v.Bad[pathHold] == "":
 			return release, heldBy(v.Hold) // it was written while we were claiming
 		case v.Handover != nil && v.Handover.To != s.id && v.Handover.Consent == 0 && isMember(v, v.Handover.To):
 			return consent, fmt.Sprintf("%d asks to take over", v.Handover.To)
@@ -79,7 +82,7 @@ func next(v zkstore.RoleView, s stance) (step, string) {
 		}
 		return refuse, why
 	}
-	if v.Hold != nil {
+	if v.Hold != nil && !s.force {
 		if ours {
 			return release, heldBy(v.Hold)
 		}
@@ -126,6 +129,10 @@ func unsafe(v zkstore.RoleView) string {
 
 func isMember(v zkstore.RoleView, id int32) bool {
 	return slices.ContainsFunc(v.Members, func(m zkstore.Member) bool { return m.ID == id })
+}
+
+func sameHold(a, b *zkstore.Hold) bool {
+	return a != nil && b != nil && a.Who == b.Who && a.Why == b.Why && a.When.Equal(b.When)
 }
 
 // holder names who holds /controller, for people.

@@ -32,6 +32,8 @@ func TestNext(t *testing.T) {
 	us.mode = Standby
 	holding := active
 	holding.holding, holding.version = true, 6
+	over := holding
+	over.cleared = &zkstore.Hold{Who: "x"}
 	ours := func(v *zkstore.RoleView) { v.Controller, v.Epoch, v.EpochVersion = baton(2_000_001, 11, "a"), 6, 6 }
 	for name, c := range map[string]struct {
 		stance stance
@@ -46,6 +48,9 @@ func TestNext(t *testing.T) {
 		"our own earlier session is replaced":         {us, func(v *zkstore.RoleView) { v.Controller = baton(2_000_001, 9, "a") }, claim},
 		"another process with our id is not replaced": {active, func(v *zkstore.RoleView) { v.Controller = baton(2_000_001, 9, "b") }, wait},
 		"a hold stops even an active one":             {active, func(v *zkstore.RoleView) { v.Hold = &zkstore.Hold{When: time.Now()} }, wait},
+		"a takeover goes over the hold":               {forced, func(v *zkstore.RoleView) { v.Hold = &zkstore.Hold{Who: "x"} }, claim},
+		"a holder still sees the hold it cleared":     {over, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{Who: "x"} }, keep},
+		"a holder obeys another hold":                 {over, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{Who: "y"} }, release},
 		"a hold stops when nobody holds":              {us, func(v *zkstore.RoleView) { v.Controller, v.Hold = nil, &zkstore.Hold{} }, wait},
 		"an unreadable epoch refuses":                 {active, func(v *zkstore.RoleView) { v.Bad["/controller_epoch"] = "x" }, refuse},
 		"scribbled on, it is still ours": {holding, func(v *zkstore.RoleView) {

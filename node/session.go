@@ -42,7 +42,6 @@ type roleSession interface {
 	Claim(ctx context.Context, c zkstore.Claim) (epoch.Fence, error)
 	Release(ctx context.Context, fence epoch.Fence) error
 	PutHold(ctx context.Context, h zkstore.Hold) error
-	ClearHold(ctx context.Context) error
 	PutHandover(ctx context.Context, h zkstore.Handover) error
 	ClearHandover(ctx context.Context) error
 	PutHandoverConsent(ctx context.Context, fence epoch.Fence, h zkstore.Handover) error

@@ -277,7 +277,7 @@ func (s *fakeSession) Claim(ctx context.Context, c zkstore.Claim) (epoch.Fence, 
 	err := s.do(ctx, "claim", func(v *zkstore.RoleView) error {
 		held := v.Controller
 		if (held == nil) != (c.Replace == nil) || v.EpochVersion != c.EpochVersion || (held != nil && held.Owner != c.Replace.Owner) ||
-			(c.Handover && v.Handover == nil) {
+			(c.Handover && v.Handover == nil) || (c.ClearHold && v.Hold == nil) {
 			return zkstore.ErrTaken
 		}
 		s.w.claims++
@@ -286,6 +286,9 @@ func (s *fakeSession) Claim(ctx context.Context, c zkstore.Claim) (epoch.Fence, 
 		v.Controller = &zkstore.Registration{BrokerID: c.ID, KRaftEpoch: -1, Owner: s.id, Baton: &info}
 		if c.Handover {
 			v.Handover = nil
+		}
+		if c.ClearHold {
+			v.Hold = nil
 		}
 		fence = epoch.Fence{Epoch: epoch.Controller(v.Epoch), Version: v.EpochVersion}
 		return nil
@@ -302,10 +305,6 @@ func (s *fakeSession) Release(ctx context.Context, f epoch.Fence) error {
 
 func (s *fakeSession) PutHold(ctx context.Context, h zkstore.Hold) error {
 	return s.do(ctx, "hold", func(v *zkstore.RoleView) error { v.Hold = &h; return nil })
-}
-
-func (s *fakeSession) ClearHold(ctx context.Context) error {
-	return s.do(ctx, "clear hold", func(v *zkstore.RoleView) error { v.Hold = nil; return nil })
 }
 
 func (s *fakeSession) PutHandover(ctx context.Context, h zkstore.Handover) error {

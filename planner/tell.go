@@ -23,8 +23,8 @@ func (m *Machine) tell() {
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
 // lacks a leader it is about to follow, LeaderAndIsr, UpdateMetadata, StopReplica. A
-// follower ignores a leader that is not in its live list, and the same epoch sent again
-// does not mend that (10.2).
+// follower ignores a leader that is not in its live list and answers 0 (10.2), so it
+// would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true

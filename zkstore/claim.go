@@ -22,9 +22,13 @@ type Claim struct {
 	EpochValue   int32         // as in the RoleView
 	EpochVersion int32
 	Handover     bool // delete /baton/handover with the same transaction
+	// ClearHold deletes /baton/hold with the same transaction, so that no other Baton claims
+	// in between.
+	ClearHold bool
 }
 
-// Claim takes the role in one transaction. ErrTaken: somebody else was first, or there is a hold.
+// Claim takes the role in one transaction. ErrTaken: somebody else was first, or there is a hold
+// that ClearHold does not clear.
 func (s *Session) Claim(ctx context.Context, c Claim) (epoch.Fence, error) {
 	if c.EpochValue == math.MaxInt32 {
 		return epoch.Fence{}, fmt.Errorf("claim: %s has reached the largest value", pathControllerEpoch)
@@ -42,6 +46,9 @@ func (s *Session) Claim(ctx context.Context, c Claim) (epoch.Fence, error) {
 	// There is no check for absence: creating the hold fails where there is one, even if
 	// it was written a moment ago and no view has it yet.
 	ops := []any{s.opCreate(pathHold, nil, 0), s.opDelete(pathHold, 0)}
+	if c.ClearHold {
+		ops = []any{s.opDelete(pathHold, -1)}
+	}
 	if c.Replace != nil {
 		ops = append(ops, s.opDelete(pathController, c.Replace.Version))
 	}

@@ -65,7 +65,7 @@ func describeMember(m Member, err error) string {
 	return fmt.Sprintf("%q on host %s, pid %d", m.Name, m.Host, m.PID)
 }
 
-// PutHold forbids claiming to every Baton until ClearHold.
+// PutHold forbids claiming to every Baton until a claim with ClearHold.
 func (s *Session) PutHold(ctx context.Context, h Hold) error {
 	return s.put(ctx, pathHold, mustJSON(h), func(data []byte) error {
 		if _, err := decodeHold(data); err != nil {
@@ -74,9 +74,6 @@ func (s *Session) PutHold(ctx context.Context, h Hold) error {
 		return nil
 	})
 }
-
-// ClearHold allows claiming again.
-func (s *Session) ClearHold(ctx context.Context) error { return s.remove(ctx, pathHold) }
 
 // PutHandover asks for the role, or withdraws a consent by asking anew.
 func (s *Session) PutHandover(ctx context.Context, h Handover) error {

@@ -26,7 +26,7 @@ func TestClaimAgainstUnseenHold(t *testing.T) {
 	if v, err := b.ReadRole(t.Context()); err != nil || v.Controller != nil || v.Hold == nil || v.Hold.Who != "me" || v.Epoch != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if err := b.ClearHold(t.Context()); err != nil {
+	if err := b.remove(t.Context(), pathHold); err != nil {
 		t.Fatal(err)
 	}
 	if f := claim(t, b, 2); f.Epoch != 2 {
@@ -34,6 +34,28 @@ func TestClaimAgainstUnseenHold(t *testing.T) {
 	}
 	if v, err := b.ReadRole(t.Context()); err != nil || v.Hold != nil {
 		t.Errorf("the claim left a hold: %+v, %v", v, err)
+	}
+}
+
+// A takeover clears the hold with the claim itself, so that nobody gets in between.
+func TestClaimClearsTheHold(t *testing.T) {
+	a, b := pair(t)
+	if err := a.PutHold(t.Context(), Hold{Who: "me", Why: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	c := claimFrom(t, b, 2)
+	c.ClearHold = true
+	if _, err := b.Claim(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	v, err := b.ReadRole(t.Context())
+	if err != nil || v.Hold != nil || v.Controller == nil || v.Controller.BrokerID != 2 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	c = claimFrom(t, a, 1)
+	c.ClearHold = true
+	if _, err := a.Claim(t.Context(), c); !errors.Is(err, ErrTaken) {
+		t.Errorf("the hold that the claim was to clear is gone: %v", err)
 	}
 }
 
@@ -45,7 +67,7 @@ func TestWatchRoleSeesHoldBeforeRelease(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- a.WatchRole(ctx, func(v RoleView) { views <- v }) }()
 	for range 20 {
-		if err := b.ClearHold(t.Context()); err != nil {
+		if err := b.remove(t.Context(), pathHold); err != nil {
 			t.Fatal(err)
 		}
 		fence := claim(t, b, 5)

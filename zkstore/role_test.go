@@ -121,7 +121,7 @@ func TestWatchRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	until("the hold", func(v RoleView) bool { return v.Hold != nil && v.Hold.Who == "me" })
-	if err := b.ClearHold(t.Context()); err != nil {
+	if err := b.remove(t.Context(), pathHold); err != nil {
 		t.Fatal(err)
 	}
 	until("the end of the hold", func(v RoleView) bool { return v.Hold == nil })

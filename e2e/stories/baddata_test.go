@@ -129,7 +129,9 @@ func (g *garbage) spoilCluster(s *story) {
 		}
 		// No content is no override of anything, by Kafka's rules.
 		if data, ok := configJSON.of(shape); ok && shape != "empty" {
-			lasting("/config/topics/"+s.needsConfig(g.topic(fmt.Sprintf("config%d", g.round), i)), data)
+			topic := g.topic(fmt.Sprintf("config%d", g.round), i)
+			lasting(s.allows(topic), data) // first: a Baton that leads reads it at once
+			s.needsConfig(topic)
 		}
 	}
 	lasting("/baton/ids/nobody", "")
@@ -138,7 +140,7 @@ func (g *garbage) spoilCluster(s *story) {
 
 // needsConfig makes a topic whose only partition nobody of the ISR can lead, so that its own setting decides whether
 // another replica may. Its ISR is a broker that does not exist.
-func (s *story) needsConfig(topic string) string {
+func (s *story) needsConfig(topic string) {
 	s.Helper()
 	conn := s.cluster.Conn
 	ops := []any{}
@@ -150,9 +152,15 @@ func (s *story) needsConfig(topic string) string {
 	}
 	_, err := conn.Multi(ops...)
 	s.must(err)
-	_, err = conn.Create("/config/topics/"+topic, []byte(`{"version":1,"config":{"unclean.leader.election.enable":"true"}}`), 0, zk.WorldACL(zk.PermAll))
+}
+
+// allows makes a topic's configuration that allows unclean elections and returns its path.
+func (s *story) allows(topic string) string {
+	s.Helper()
+	path := "/config/topics/" + topic
+	_, err := s.cluster.Conn.Create(path, []byte(`{"version":1,"config":{"unclean.leader.election.enable":"true"}}`), 0, zk.WorldACL(zk.PermAll))
 	s.must(err)
-	return topic
+	return path
 }
 
 // clusterAtLoad: Baton claims beside the garbage.

@@ -194,6 +194,16 @@ var multiMoreCases = []Case{
 		r.ok(r.create(e.path("a"), "", 0))
 		r.saw("created "+e.path("a"), "children changed "+e.Root)
 	}},
+	{Name: "multi that fails leaves ephemerals to their session", Run: func(e *Env) {
+		r, o := e.Dial(), e.Dial()
+		r.ok(r.create(e.path("x"), "", 1))
+		r.multi(mDelete(e.path("x"), 0), mCreate(e.path("y"), 1), mCreate(e.path("x"), 0), mCheck(e.Root, 9))
+		same(e, "owner", r.stat(e.path("x")).EphemeralOwner, r.Session.SessionID)
+		o.ok(o.create(e.path("y"), "", 0))
+		r.ok(r.do(jute.OpCloseSession, nil, nil))
+		c, _ := o.children(e.Root, false)
+		list(e, "children", c, "y")
+	}},
 	{Name: "multi with check of any version", Run: func(e *Env) {
 		r := e.Dial()
 		list(e, "results", results(r.multi(mCheck(e.Root, -1))), "check")

@@ -11,6 +11,15 @@ import (
 
 // TestZkserver runs the suite on our server. Without -short, Java's client speaks to it too.
 func TestZkserver(t *testing.T) {
+	target := serveOurs(t)
+	if !testing.Short() && haveJava() {
+		target.Java = javaClient(t)
+	}
+	run(t, target)
+}
+
+func serveOurs(t *testing.T) *conformance.Target {
+	t.Helper()
 	const tick = 50 * time.Millisecond
 	s, err := zkserver.New(zkserver.Options{TickTime: tick, MaxSession: time.Minute, ContainerCheck: tick})
 	if err != nil {
@@ -21,13 +30,9 @@ func TestZkserver(t *testing.T) {
 		t.Fatal(err)
 	}
 	go s.Serve(l)
-	defer s.Close()
-	target := &conformance.Target{Server: "zkserver", Addr: l.Addr().String(), Version: conformance.Version{3, 8, 4},
+	t.Cleanup(func() { s.Close() })
+	return &conformance.Target{Server: "zkserver", Addr: l.Addr().String(), Version: conformance.Version{3, 8, 4},
 		MinSession: 2 * tick, MaxSession: time.Minute}
-	if !testing.Short() && haveJava() {
-		target.Java = javaClient(t)
-	}
-	run(t, target)
 }
 
 func run(t *testing.T, target *conformance.Target) {

@@ -77,6 +77,23 @@ func (r *Raw) connect(c jute.ConnectRequest) {
 	if err := jute.Unmarshal(b, &r.Session); err != nil {
 		r.Fatal(err)
 	}
+	if c.SessionID == 0 {
+		r.Cleanup(r.endSession)
+	}
+}
+
+// endSession ends the session, on a connection of its own, because r's may have been cut: a session that expired later
+// would take a zxid in the middle of another case.
+func (r *Raw) endSession() {
+	nc, err := net.DialTimeout("tcp", r.e.Addr, patience)
+	if err != nil {
+		return // the server is gone, and the session with it
+	}
+	defer func() { _ = nc.Close() }()
+	_ = nc.SetDeadline(time.Now().Add(patience))
+	b := jute.AppendFrame(nil, &jute.ConnectRequest{Timeout: 5000, SessionID: r.Session.SessionID, Password: r.Session.Password})
+	_, _ = nc.Write(jute.AppendFrame(b, &jute.RequestHeader{Xid: 1, Op: jute.OpCloseSession}))
+	_, _ = io.Copy(io.Discard, nc) // until the server closes
 }
 
 // Close drops the connection, not the session.
