@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// TestMakeRunWithoutJava: the README's first command, where no Java can be found.
-func TestMakeRunWithoutJava(t *testing.T) {
+// TestMakeDevWithoutJava: `make dev`, where no Java can be found.
+func TestMakeDevWithoutJava(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "make", "-C", "..", "run")
+	cmd := exec.CommandContext(ctx, "make", "-C", "..", "dev")
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "PATH=") || strings.HasPrefix(kv, "JAVA_HOME=")
 	})

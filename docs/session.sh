@@ -1,5 +1,5 @@
 #!/bin/sh
-# Records the session in README.md: runs `make run` without Java's help and puts what it prints, shortened to one line
+# Records the session in docs/dev.md: runs the story of `make dev` and puts what it prints, shortened to one line
 # of each kind in a chapter, between the markers. Run it after a change of what is printed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,5 +21,5 @@ awk -v file="$short" '
 	/^<!-- session -->$/ { print; print "```"; while ((getline line < file) > 0) print line; print "```"; skip = 1; next }
 	/^<!-- end of session -->$/ { skip = 0 }
 	!skip { print }
-' README.md > "$raw"
-cat "$raw" > README.md
+' docs/dev.md > "$raw"
+cat "$raw" > docs/dev.md

@@ -25,7 +25,7 @@ func seeds(t *testing.T) int {
 	if n, err := strconv.Atoi(os.Getenv("BATON_SIM_SEEDS")); err == nil {
 		return n
 	}
-	if raceEnabled {
+	if testing.Short() || raceEnabled {
 		return 300 / slower
 	}
 	return 1000
