@@ -9,7 +9,7 @@ TIMEOUT  ?= 20m
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
 
-.PHONY: run dev test test-fast lint vet race e2e bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast lint vet race e2e bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,11 +17,11 @@ help: ## list the targets
 build: ## bin/controller, a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/controller ./cmd/controller
 
-run: ## ZooKeeper, three Kafka 3.9.1 brokers, a takeover and a hand-back, in about a minute; needs Java and Maven
-	$(GO) run ./e2e/demo
-
-dev: ## a whole cluster in one process, with nothing but Go: breaks brokers and Batons, in about half a minute
+run: ## half a minute, with nothing but Go: a cluster in one process; breaks brokers and Batons, or asks what to break
 	$(GO) run ./cmd/controller dev
+
+run-kafka: ## the same on real Kafka 3.9.1, in some two minutes; needs Java 17 and Maven 3
+	$(GO) run ./cmd/controller dev --kafka 3.9.1
 
 test: vet lint race e2e ## everything that has to pass
 

@@ -80,7 +80,7 @@ func (w *World) Restart(ctx context.Context, id int32) error {
 	case paused:
 		err = b.sim.Resume()
 	default:
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 		defer cancel()
 		err = b.sim.Start(ctx)
 	}
@@ -177,7 +177,7 @@ func (w *World) awaitFull(ctx context.Context) error {
 					return false
 				}
 			}
-			if !p.Led() {
+			if !w.led(p) {
 				return false
 			}
 		}
@@ -189,7 +189,7 @@ func (w *World) awaitFull(ctx context.Context) error {
 // the followers come back without what it took meanwhile.
 func (w *World) ShrinkToDead(ctx context.Context, id partition.ID) error {
 	p, ok := w.history.Partition(id)
-	if !ok || !p.Led() {
+	if !ok || !w.led(p) {
 		return fmt.Errorf("%v has no leader to begin with", id)
 	}
 	leader := p.State.Leader
@@ -213,6 +213,7 @@ func (w *World) ShrinkToDead(ctx context.Context, id partition.ID) error {
 	if err != nil {
 		return err
 	}
+	w.elections.chapter()
 	if err := w.Progress(ctx, id); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,8 +12,8 @@ import (
 	"baton/planner"
 )
 
-// atOnce is how many elections of one chapter are printed one by one.
-const atOnce = 16
+// atOnce is how many elections in a row are printed one by one: all of a world of the usual size.
+const atOnce = 40
 
 // elections prints and counts what the Batons note.
 type elections struct {
@@ -99,10 +100,9 @@ func (e *elections) summary() (total int, text string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var parts []string
-	for s, n := range e.counts {
-		total += n
-		parts = append(parts, fmt.Sprintf("%d %s", n, s))
+	for _, s := range slices.Sorted(maps.Keys(e.counts)) {
+		total += e.counts[s]
+		parts = append(parts, fmt.Sprintf("%d %s", e.counts[s], s))
 	}
-	slices.Sort(parts)
 	return total, strings.Join(parts, ", ")
 }

@@ -33,7 +33,7 @@ func (w *World) Show(filter string) string {
 		if !strings.HasPrefix(p.ID.String(), filter) {
 			continue
 		}
-		if shown++; shown > most && p.Led() {
+		if shown++; shown > most && w.led(p) {
 			rest++
 			continue
 		}
@@ -73,9 +73,8 @@ func (b *broker) fateText() string {
 
 func (w *World) partitionText(p history.Partition) string {
 	s := p.State
-	if p.Led() {
-		text := fmt.Sprintf("%v: led by %d, in sync %v of %v, leader epoch %d", p.ID, s.Leader, s.ISR, p.Replicas, s.LeaderEpoch)
-		return text
+	if w.led(p) {
+		return fmt.Sprintf("%v: led by %d, in sync %v of %v, leader epoch %d", p.ID, s.Leader, s.ISR, p.Replicas, s.LeaderEpoch)
 	}
 	return fmt.Sprintf("%v: NO LEADER, in sync %v of %v, leader epoch %d\n      because %s", p.ID, s.ISR, p.Replicas, s.LeaderEpoch, w.Why(p))
 }
@@ -86,11 +85,15 @@ func (w *World) Why(p history.Partition) string {
 		return "it is new and none of its replicas is alive"
 	}
 	registered := w.history.Brokers()
+	if p.Led() {
+		return fmt.Sprintf("broker %d, which ZooKeeper still names, is not there any more, and the controller has not come to it yet (%s)",
+			p.State.Leader, w.holder())
+	}
 	var gone, outside []string
 	for _, id := range p.State.ISR {
 		b, err := w.broker(id)
 		if _, there := registered[id]; there {
-			return fmt.Sprintf("broker %d of its ISR is registered: the controller has not come to it yet (who holds: %d)", id, w.history.Role().Holder)
+			return fmt.Sprintf("broker %d of its ISR is registered: the controller has not come to it yet (%s)", id, w.holder())
 		}
 		if err == nil {
 			gone = append(gone, fmt.Sprintf("broker %d %s", id, b.fateText()))
@@ -109,11 +112,25 @@ func (w *World) Why(p history.Partition) string {
 	return text
 }
 
+// holder says who is the controller.
+func (w *World) holder() string {
+	if id := w.history.Role().Holder; id != history.NoLeader {
+		return fmt.Sprintf("%s holds the role", name(id))
+	}
+	return "nobody holds the role"
+}
+
+// led: ZooKeeper names a leader, and that one is there.
+func (w *World) led(p history.Partition) bool {
+	_, there := w.history.Brokers()[p.State.Leader]
+	return p.Led() && there
+}
+
 // Unled lists the partitions without a leader, and of those the ones that could have one.
 func (w *World) Unled() (all, wrong []history.Partition) {
 	registered := w.history.Brokers()
 	for _, p := range w.history.Partitions() {
-		if p.Led() {
+		if _, there := registered[p.State.Leader]; p.Led() && there {
 			continue
 		}
 		all = append(all, p)

@@ -43,7 +43,7 @@ func (w *World) readBack(ctx context.Context, all bool) error {
 	if w.load == nil || w.load.p == nil {
 		return nil
 	}
-	limit := patience
+	limit := w.o.Patience
 	if !all {
 		limit = 3 * time.Second // what is buffered for partitions without a leader will not be acknowledged
 	}
@@ -61,7 +61,7 @@ func (w *World) readBack(ctx context.Context, all bool) error {
 	if len(written.Acked) == 0 {
 		return nil
 	}
-	read, cancelRead := context.WithTimeout(ctx, patience)
+	read, cancelRead := context.WithTimeout(ctx, w.o.Patience)
 	defer cancelRead()
 	report, err := load.Verify(read, w.Seeds(), written)
 	if err != nil {
@@ -74,7 +74,7 @@ func (w *World) readBack(ctx context.Context, all bool) error {
 // ofLed keeps what was written to partitions that are led; errors of the others are no verdict.
 func (w *World) ofLed(written load.Written) load.Written {
 	for _, p := range w.history.Partitions() {
-		if !p.Led() {
+		if !w.led(p) {
 			delete(written.Acked, load.Target{Topic: p.ID.Topic, Partition: p.ID.Number})
 		}
 	}

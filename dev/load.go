@@ -132,7 +132,7 @@ func (w *World) Progress(ctx context.Context, only ...partition.ID) error {
 	const more = 20
 	start, _ := w.Acked()
 	var err error
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 	defer cancel()
 	if len(only) == 0 {
 		err = w.load.p.WaitMore(ctx, more)

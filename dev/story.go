@@ -82,7 +82,7 @@ func (w *World) batonDies(ctx context.Context) error {
 	if err := w.Kill(1); err != nil {
 		return err
 	}
-	if err := w.await(ctx, "the standby to claim", w.led); err != nil {
+	if err := w.await(ctx, "the standby to claim", w.held); err != nil {
 		return err
 	}
 	if err := w.awaitGone(ctx, 1); err != nil {
@@ -163,7 +163,7 @@ func (w *World) leaderless(ctx context.Context) error {
 		return err
 	}
 	w.elections.chapter()
-	if p, _ = w.history.Partition(ledger); p.Led() {
+	if p, _ = w.history.Partition(ledger); w.led(p) {
 		return fmt.Errorf("%v is led by %d, which lacks acknowledged records", ledger, p.State.Leader)
 	}
 	w.out.Text("  " + w.partitionText(p))

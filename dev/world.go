@@ -20,6 +20,9 @@ type Options struct {
 	Topics     int // 2
 	Partitions int // of each topic: 6
 	Rate       int // messages a second of the built-in producer: 500
+
+	// Patience is how long the world waits for what must come before it calls that a failure: 45 s.
+	Patience time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -30,6 +33,9 @@ func (o Options) withDefaults() Options {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
+	}
+	if o.Patience <= 0 {
+		o.Patience = 45 * time.Second
 	}
 	return o
 }
@@ -107,7 +113,7 @@ func (w *World) start(ctx context.Context) (err error) {
 			return err
 		}
 		if i == 0 {
-			if err := w.await(ctx, "Baton to claim", w.led); err != nil {
+			if err := w.await(ctx, "Baton to claim", w.held); err != nil {
 				return err
 			}
 		}
@@ -115,8 +121,8 @@ func (w *World) start(ctx context.Context) (err error) {
 	return w.await(ctx, "the standby", func() bool { return w.batons[1].member() })
 }
 
-// led: a Baton holds.
-func (w *World) led() bool { return w.active() != nil }
+// held: a Baton holds the role.
+func (w *World) held() bool { return w.active() != nil }
 
 // narrate tells what ZooKeeper's transactions say.
 func (w *World) narrate() {
@@ -131,9 +137,9 @@ func (w *World) narrate() {
 			case history.Gone:
 				w.out.Detail(yellow, "ZooKeeper: the registration of broker %d is gone", e.Broker)
 			case history.Claimed:
-				w.out.Detail(cyan, "Baton %d claims /controller, controller epoch %d", e.Broker, e.Epoch)
+				w.out.Detail(cyan, "%s claims /controller, controller epoch %d", name(e.Broker), e.Epoch)
 			case history.Released:
-				w.out.Detail(yellow, "ZooKeeper: /controller of Baton %d is gone", e.Broker)
+				w.out.Detail(yellow, "ZooKeeper: /controller of %s is gone", name(e.Broker))
 			}
 		}
 	}
@@ -168,13 +174,10 @@ func (w *World) Seeds() (out []string) {
 	return out
 }
 
-// patience is how long the world waits for what must come.
-const patience = 45 * time.Second
-
 // await waits until f is true. It looks after each of ZooKeeper's transactions, and now and then for what is not
 // written there.
 func (w *World) await(ctx context.Context, what string, f func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 	defer cancel()
 	now := time.NewTicker(50 * time.Millisecond)
 	defer now.Stop()
@@ -209,6 +212,14 @@ func (w *World) newBroker(id int32) *broker {
 }
 
 const listener = "PLAINTEXT"
+
+// name of who may hold the role.
+func name(id int32) string {
+	if id >= firstBaton {
+		return fmt.Sprint("Baton ", id)
+	}
+	return fmt.Sprint("broker ", id)
+}
 
 func brokerHost(id int32) string { return fmt.Sprint("broker ", id) }
 

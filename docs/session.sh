@@ -1,25 +1,26 @@
 #!/bin/sh
-# Records the session in docs/dev.md: runs the story of `make dev` and puts what it prints, shortened to one line
-# of each kind in a chapter, between the markers. Run it after a change of what is printed.
+# Puts a recorded session between the markers of a page, README.md unless another is named:
+#
+#	NO_COLOR=1 make -s run < /dev/null | docs/session.sh
+#
+# Shortened: one election for each reason, and nothing that only says that all is well. Run it when what is printed has changed.
 set -eu
-cd "$(dirname "$0")/.."
-raw=$(mktemp) && short=$(mktemp)
-trap 'rm -f "$raw" "$short"' EXIT
-NO_COLOR=1 go run ./cmd/controller dev --script > "$raw"
+page=${1:-$(dirname "$0")/../README.md}
+short=$(mktemp) && new=$(mktemp)
+trap 'rm -f "$short" "$new"' EXIT
 awk '
-	/^$/ { delete seen; next }
 	/leads, in sync|no leader, in sync/ {
 		reason = $0; sub(/.*leader epoch [0-9]+: /, "", reason); gsub(/[0-9]+/, "N", reason)
-		if (reason in seen) next
-		seen[reason] = 1
+		if (seen[reason]++) next
 	}
-	/ and [0-9]+ more$/ { next }
-	/is registered$|registration of broker/ { next }
-	{ print }
-' "$raw" > "$short"
+	/^$| is registered$|registration of broker| messages acknowledged | starting |all replicas are|embedded ZooKeeper|a producer writes| has gone;| it was asked for/ { next }
+	{ print; last = $0 }
+	END { if (last !~ /  done in /) { print "session.sh: the session has not come to a good end" > "/dev/stderr"; exit 1 } }
+' > "$short"
 awk -v file="$short" '
 	/^<!-- session -->$/ { print; print "```"; while ((getline line < file) > 0) print line; print "```"; skip = 1; next }
-	/^<!-- end of session -->$/ { skip = 0 }
+	/^<!-- end of session -->$/ { skip = 0; found = 1 }
 	!skip { print }
-' docs/dev.md > "$raw"
-cat "$raw" > docs/dev.md
+	END { if (!found) { print "session.sh: no markers in the page" > "/dev/stderr"; exit 1 } }
+' "$page" > "$new"
+cat "$new" > "$page"

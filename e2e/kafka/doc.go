@@ -1,5 +1,5 @@
 // Package kafka runs real ZooKeepers and real Kafka brokers, from the jars that Maven Central publishes, for the
-// end-to-end tests and for `make run`.
+// end-to-end tests and for `make run-kafka`.
 //
 // Start gives a test a cluster that is gone when the test ends; New does the same for a program, whose Env is a Run.
 // Every process is a child in its own process group which the kernel kills if this process dies, whatever the reason,
