@@ -182,29 +182,36 @@ func (p *process) diverges(r *replica, version int16, fp *kmsg.FetchRequestTopic
 }
 
 // wake lets the fetches of one partition look again.
-func (p *process) wake(id partition.ID) {
-	if len(p.waiting[id]) == 0 {
-		return
-	}
-	waits := make([]*fetchWait, 0, len(p.waiting[id]))
-	for w := range p.waiting[id] {
-		waits = append(waits, w)
-	}
-	for _, w := range waits {
-		w.try(p, false)
-	}
-	if len(p.waiting[id]) == 0 {
-		delete(p.waiting, id)
-	}
-}
+func (p *process) wake(id partition.ID) { p.wakeThose([]partition.ID{id}) }
 
+// wakeAll lets every fetch look again.
 func (p *process) wakeAll() {
 	ids := make([]partition.ID, 0, len(p.waiting))
 	for id := range p.waiting {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, partition.Compare)
+	p.wakeThose(ids)
+}
+
+// wakeThose lets each fetch that waits for one of the partitions look again: once, as it looks at all of its own.
+func (p *process) wakeThose(ids []partition.ID) {
+	var waits []*fetchWait
+	seen := map[*fetchWait]struct{}{}
 	for _, id := range ids {
-		p.wake(id)
+		for w := range p.waiting[id] {
+			if _, again := seen[w]; !again {
+				seen[w] = struct{}{}
+				waits = append(waits, w)
+			}
+		}
+	}
+	for _, w := range waits {
+		w.try(p, false)
+	}
+	for _, id := range ids {
+		if len(p.waiting[id]) == 0 {
+			delete(p.waiting, id)
+		}
 	}
 }
