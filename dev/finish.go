@@ -54,9 +54,9 @@ func (w *World) readBack(ctx context.Context, all bool) error {
 	if err != nil && all {
 		return fmt.Errorf("stopping the producer: %w", err)
 	}
-	if !all {
-		written = w.ofLed(written)
-		w.out.Say("what was written to partitions without a leader cannot be read now and is not compared")
+	if !all || len(w.unclean) > 0 {
+		written = w.comparable(written)
+		w.out.Say("what was written to partitions without a leader, or with an unclean election, is not compared")
 	}
 	if len(written.Acked) == 0 {
 		return nil
@@ -71,10 +71,11 @@ func (w *World) readBack(ctx context.Context, all bool) error {
 	return report.Err()
 }
 
-// ofLed keeps what was written to partitions that are led; errors of the others are no verdict.
-func (w *World) ofLed(written load.Written) load.Written {
+// comparable keeps what can be read and must be there: of partitions that are led and had no unclean election, which was
+// allowed to lose records. Errors of the others are no verdict.
+func (w *World) comparable(written load.Written) load.Written {
 	for _, p := range w.history.Partitions() {
-		if !w.led(p) {
+		if !w.led(p) || w.unclean[p.ID] {
 			delete(written.Acked, load.Target{Topic: p.ID.Topic, Partition: p.ID.Number})
 		}
 	}

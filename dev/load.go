@@ -32,9 +32,14 @@ func (w *World) topicNames() (names []string) {
 	return names
 }
 
+// client is one that knows nothing yet.
+func (w *World) client() (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(w.Seeds()...), kgo.MetadataMinAge(100*time.Millisecond))
+}
+
 // CreateTopics asks the controller, which the client finds in the brokers' metadata, and waits until all is led.
 func (w *World) CreateTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(w.Seeds()...), kgo.MetadataMinAge(100*time.Millisecond))
+	client, err := w.client()
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-
-	"baton/partition"
 )
 
 const helpText = `  show [TOPIC[-N]]     brokers, Batons and partitions; why a partition has no leader
@@ -20,6 +18,7 @@ const helpText = `  show [TOPIC[-N]]     brokers, Batons and partitions; why a p
   kill baton           kill -9 of the active Baton  start baton
   handover             give the role to the other Baton
   shrink [TOPIC-N]     make an ISR one dead broker (ledger-0)
+  elect preferred TOPIC[-N]|all                     elect unclean TOPIC-N, which may lose records
   quit                 read everything back, judge and end`
 
 // errQuit ends the prompt.
@@ -93,6 +92,8 @@ func (w *World) Obey(ctx context.Context, line string) error {
 			w.out.Say("Baton %d holds the role", to)
 		}
 		return err
+	case "elect":
+		return w.obeyElect(ctx, words[1:])
 	case "shrink":
 		return w.obeyShrink(ctx, arg)
 	case "quit", "exit":
@@ -123,15 +124,23 @@ func (w *World) obeyBaton(verb string) error {
 	return fmt.Errorf("%s baton? kill or start", verb)
 }
 
+func (w *World) obeyElect(ctx context.Context, words []string) error {
+	if len(words) == 2 && words[0] == "preferred" {
+		return w.Elect(ctx, electPreferred, words[1])
+	}
+	if len(words) == 2 && words[0] == "unclean" {
+		return w.Elect(ctx, electUnclean, words[1])
+	}
+	return errors.New("elect preferred TOPIC[-N]|all, or elect unclean TOPIC-N")
+}
+
 func (w *World) obeyShrink(ctx context.Context, arg string) error {
 	id := ledger
 	if arg != "" {
-		at := strings.LastIndexByte(arg, '-')
-		n, err := strconv.ParseInt(arg[at+1:], 10, 32)
-		if at < 0 || err != nil {
-			return fmt.Errorf("%s: expected TOPIC-N", arg)
+		var err error
+		if id, err = parsePartition(arg); err != nil {
+			return err
 		}
-		id = partition.ID{Topic: arg[:at], Number: int32(n)}
 	}
 	if err := w.ShrinkToDead(ctx, id); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"baton/partition"
 	"baton/sim/history"
 	"baton/simbroker"
 	"baton/zkserver"
@@ -61,6 +62,7 @@ type World struct {
 	brokers []*broker
 	batons  []*baton
 	load    *producer
+	unclean map[partition.ID]bool // an unclean election was asked for
 
 	elections *elections
 	events    chan history.Event
@@ -70,7 +72,7 @@ type World struct {
 
 // Start brings up ZooKeeper, the brokers and two Batons, and waits until they lead.
 func Start(ctx context.Context, o Options, out *Screen) (*World, error) {
-	w := &World{o: o.withDefaults(), out: out, net: NewNet(), history: history.New(), elections: newElections(out),
+	w := &World{o: o.withDefaults(), out: out, net: NewNet(), history: history.New(), elections: newElections(out), unclean: map[partition.ID]bool{},
 		events: make(chan history.Event, 4096), stopped: make(chan struct{})}
 	w.history.OnEvent = func(e history.Event) {
 		select {

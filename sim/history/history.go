@@ -89,6 +89,7 @@ type History struct {
 	replicas   map[partition.ID][]int32
 	brokers    map[int32]Broker
 	role       Role
+	unclean    map[partition.ID]bool
 	violations []string
 	writes     int
 }
@@ -96,7 +97,7 @@ type History struct {
 // New returns the history of an empty cluster.
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
-		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}}
+		brokers: map[int32]Broker{}, unclean: map[partition.ID]bool{}, role: Role{Holder: NoLeader}}
 }
 
 // Apply takes in a transaction.
@@ -268,6 +269,13 @@ func (h *History) Changed() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.changed
+}
+
+// AllowUnclean says whether an unclean election of a partition has been asked for: then any replica may lead it.
+func (h *History) AllowUnclean(id partition.ID, yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.unclean[id] = yes
 }
 
 // Violations lists what did not hold.
