@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"baton/partition"
-	"baton/simbroker"
 )
 
-// broker is a simulated broker and what has been done to it.
+// broker is a broker and what has been done to it.
 type broker struct {
-	sim    *simbroker.Broker
+	Broker
 	fate   fate
 	since  time.Time
 	cutOff bool
@@ -29,8 +28,6 @@ const (
 	stopped fate = "stopped"
 )
 
-func (b *broker) id() int32 { return b.sim.ID() }
-
 func (b *broker) is() fate {
 	if b.fate == "" {
 		return running
@@ -45,7 +42,7 @@ func (b *broker) healthy() bool { return b.is() == running && !b.cutOff }
 
 func (b *broker) expect(f fate) error {
 	if b.is() != f {
-		return fmt.Errorf("broker %d is %s", b.id(), b.is())
+		return fmt.Errorf("broker %d is %s", b.ID(), b.is())
 	}
 	return nil
 }
@@ -56,12 +53,12 @@ func (w *World) Kill(id int32) error {
 	if err != nil {
 		return err
 	}
-	if b.is() == paused {
-		_ = b.sim.Resume() // a stopped process can be killed as well
-	} else if err := b.expect(running); err != nil {
-		return err
+	if b.is() != paused { // a stopped process can be killed as well
+		if err := b.expect(running); err != nil {
+			return err
+		}
 	}
-	if err := b.sim.Crash(simbroker.CrashOptions{}); err != nil {
+	if err := b.Broker.Kill(); err != nil {
 		return err
 	}
 	b.become(killed)
@@ -78,11 +75,11 @@ func (w *World) Restart(ctx context.Context, id int32) error {
 	case running:
 		return fmt.Errorf("broker %d runs", id)
 	case paused:
-		err = b.sim.Resume()
+		err = b.Resume()
 	default:
 		ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 		defer cancel()
-		err = b.sim.Start(ctx)
+		err = b.Start(ctx)
 	}
 	if err == nil {
 		b.become(running)
@@ -96,7 +93,7 @@ func (w *World) Pause(id int32) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(b.expect(running), b.sim.Pause()); err != nil {
+	if err := errors.Join(b.expect(running), b.Broker.Pause()); err != nil {
 		return err
 	}
 	b.become(paused)
@@ -112,14 +109,14 @@ func (w *World) Stop(ctx context.Context, id int32) (clean bool, err error) {
 	if err := b.expect(running); err != nil {
 		return false, err
 	}
-	clean, err = b.sim.Stop(ctx)
+	clean, err = b.Broker.Stop(ctx)
 	if err == nil {
 		b.become(stopped)
 	}
 	return clean, err
 }
 
-// Cut separates a broker from everybody: ZooKeeper, brokers, Batons. Clients from outside still reach it.
+// Cut separates a broker from the others (Cluster.CutOff). Clients from outside still reach it.
 func (w *World) Cut(id int32) error { return w.cut(id, true) }
 
 // Heal undoes Cut.
@@ -133,11 +130,14 @@ func (w *World) cut(id int32, off bool) error {
 	if b.cutOff == off {
 		return fmt.Errorf("broker %d is that already", id)
 	}
+	if err := b.Broker.Cut(off); err != nil {
+		return err
+	}
 	b.cutOff = off
 	hosts := []string{zooKeeperHost}
 	for _, other := range w.brokers {
 		if other != b {
-			hosts = append(hosts, brokerHost(other.id()))
+			hosts = append(hosts, brokerHost(other.ID()))
 		}
 	}
 	for _, n := range w.batons {

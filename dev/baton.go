@@ -36,9 +36,9 @@ func (w *World) startBaton(b *baton) error {
 	if b.running() {
 		return fmt.Errorf("Baton %d runs already", b.id) //nolint:staticcheck // the product's name
 	}
-	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s\nlisteners=%s://127.0.0.1:0\ncontroller.mode=standby\nzookeeper.session.timeout.ms=%d\n"+
-		"instance.name=dev-%d\nadmin.listener=\nadmin.socket=\nauto.create.topics.enable=false\ninter.broker.protocol.version=3.9\n",
-		b.id, w.zkAddr, listener, batonSession.Milliseconds(), b.id-firstBaton+1)
+	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s\ncontroller.mode=standby\nzookeeper.session.timeout.ms=%d\n"+
+		"instance.name=dev-%d\nadmin.listener=\nadmin.socket=\nauto.create.topics.enable=false\n%s",
+		b.id, w.cluster.ZooKeeper, w.cluster.Session.Milliseconds(), b.id-firstBaton+1, w.cluster.Baton)
 	cfg, _, err := config.Parse(strings.NewReader(text), "dev", nil)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (w *World) startBaton(b *baton) error {
 	b.life++
 	for _, br := range w.brokers {
 		if br.cutOff {
-			w.net.Cut(brokerHost(br.id()), b.host())
+			w.net.Cut(brokerHost(br.ID()), b.host())
 		}
 	}
 	n := node.New(cfg, node.Options{Log: zap.NewNop(), Metrics: set, Level: zap.NewAtomicLevel(), Network: w.net.Host(b.host()),
@@ -108,6 +108,34 @@ func (w *World) KillBaton(b *baton) error {
 	return nil
 }
 
+// byHand is who asks for what an operator would ask for.
+var byHand = admin.Request{Who: "dev", Why: "asked for"}
+
+// TakeOver gives the role to the first Baton, from a broker.
+func (w *World) TakeOver(ctx context.Context) error {
+	for _, b := range w.batons {
+		if b.running() {
+			return b.node.Takeover(ctx, byHand, w.progress)
+		}
+	}
+	return errors.New("no Baton runs")
+}
+
+// HandBack gives the role to a broker, and keeps the Batons from it until TakeOver.
+func (w *World) HandBack(ctx context.Context) (broker int32, err error) {
+	if !w.cluster.OwnController {
+		return 0, errors.New("simulated brokers have no controller of their own")
+	}
+	b := w.active()
+	if b == nil {
+		return 0, errNoActive
+	}
+	done, err := b.node.Handback(ctx, byHand, w.progress)
+	return done.Broker, err
+}
+
+func (w *World) progress(step string) { w.out.Detail(plain, "%s", step) }
+
 // Handover moves the role to the other Baton without a gap.
 func (w *World) Handover(ctx context.Context) (to int32, err error) {
 	from := w.active()
@@ -116,8 +144,7 @@ func (w *World) Handover(ctx context.Context) (to int32, err error) {
 	}
 	for _, b := range w.batons {
 		if b != from && b.running() {
-			req := admin.Request{Who: "dev", Why: "asked for"}
-			return b.id, from.node.Handover(ctx, b.id, req, func(string) {})
+			return b.id, from.node.Handover(ctx, b.id, byHand, func(string) {})
 		}
 	}
 	return 0, errors.New("no other Baton runs")

@@ -104,5 +104,8 @@ func (e *elections) summary() (total int, text string) {
 		total += e.counts[s]
 		parts = append(parts, fmt.Sprintf("%d %s", e.counts[s], s))
 	}
+	if total == 0 {
+		return 0, "none"
+	}
 	return total, strings.Join(parts, ", ")
 }

@@ -20,12 +20,12 @@ func (w *World) Show(filter string) string {
 	}
 	registered := w.history.Brokers()
 	for _, br := range w.brokers {
-		r, ok := registered[br.id()]
+		r, ok := registered[br.ID()]
 		reg := "not registered"
 		if ok {
 			reg = fmt.Sprintf("registered with epoch %d", r.Epoch)
 		}
-		fmt.Fprintf(&b, "\n  broker %d (%s) %s, %s", br.id(), br.sim.Addr(listener), br.fateText(), reg)
+		fmt.Fprintf(&b, "\n  broker %d (%s) %s, %s", br.ID(), br.Addr(), br.fateText(), reg)
 	}
 	const most = 40
 	shown, rest := 0, 0
@@ -66,7 +66,7 @@ func (b *broker) fateText() string {
 		text = fmt.Sprintf("was %s %d s ago", b.is(), int(time.Since(b.since).Seconds()))
 	}
 	if b.cutOff {
-		text += ", cut off from everybody"
+		text += ", cut off"
 	}
 	return text
 }

@@ -14,9 +14,10 @@ const helpText = `  show [TOPIC[-N]]     brokers, Batons and partitions; why a p
   load                 what the built-in producer has had acknowledged
   kill N               kill -9 of broker N          stop N      SIGTERM: a controlled shutdown
   pause N              SIGSTOP of broker N          restart N   start again, or go on
-  cut N                separate broker N from ZooKeeper, brokers and Batons       heal N
+  cut N                separate broker N from the rest of the cluster             heal N
   kill baton           kill -9 of the active Baton  start baton
   handover             give the role to the other Baton
+  handback, takeover   give the role to a broker and take it again (real brokers only)
   shrink [TOPIC-N]     make an ISR one dead broker (ledger-0)
   elect preferred TOPIC[-N]|all                     elect unclean TOPIC-N, which may lose records
   quit                 read everything back, judge and end`
@@ -32,10 +33,10 @@ func Prompt(ctx context.Context, o Options, out *Screen, in io.Reader) error {
 		return err
 	}
 	defer w.Close()
-	if err := errors.Join(w.CreateTopics(ctx), w.Produce()); err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	out.Say("a producer writes with acks=all; any Kafka client may join at %s", join(w.Seeds()))
+	out.Say("any Kafka client may join at %s", join(w.Seeds()))
 	out.Text(helpText)
 	lines := make(chan string)
 	go func() {
@@ -92,6 +93,11 @@ func (w *World) Obey(ctx context.Context, line string) error {
 			w.out.Say("Baton %d holds the role", to)
 		}
 		return err
+	case "takeover":
+		return w.TakeOver(ctx)
+	case "handback":
+		_, err := w.HandBack(ctx)
+		return err
 	case "elect":
 		return w.obeyElect(ctx, words[1:])
 	case "shrink":
@@ -108,7 +114,7 @@ func (w *World) obeyBaton(verb string) error {
 	switch verb {
 	case "kill":
 		if b := w.active(); b != nil {
-			w.out.Say("kill -9 of Baton %d; its session lasts another %v", b.id, batonSession)
+			w.out.Say("kill -9 of Baton %d; its session lasts another %v", b.id, w.cluster.Session)
 			return w.KillBaton(b)
 		}
 		return errNoActive

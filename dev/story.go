@@ -2,6 +2,7 @@ package dev
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -9,18 +10,19 @@ import (
 // Story breaks one thing after the other and tells what the controller does. It returns what Finish says.
 func Story(ctx context.Context, o Options, out *Screen) error {
 	began := time.Now()
-	out.Title("A cluster in one process")
+	out.Title("A cluster and two Batons")
 	w, err := Start(ctx, o, out)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	for _, chapter := range []func(context.Context) error{
-		w.topics, w.brokerDies, w.batonDies, w.handedOver, w.brokerStops, w.cutOff, w.leaderless,
-	} {
+	chapters := []func(context.Context) error{w.brokerDies, w.batonDies, w.handedOver, w.brokerStops, w.cutOff, w.leaderless}
+	if w.cluster.OwnController {
+		chapters = append(chapters, w.handedBack)
+	}
+	for _, chapter := range append([]func(context.Context) error{w.begin}, chapters...) {
 		if err := chapter(ctx); err != nil {
-			_ = w.Finish(ctx)
-			return err
+			return errors.Join(err, w.Finish(ctx))
 		}
 		w.elections.chapter()
 	}
@@ -29,6 +31,33 @@ func Story(ctx context.Context, o Options, out *Screen) error {
 		out.Say("done in %.1f s", time.Since(began).Seconds())
 	}
 	return err
+}
+
+// begin is how story and prompt begin: topics, a producer, and a Baton that leads.
+func (w *World) begin(ctx context.Context) error {
+	if err := w.topics(ctx); err != nil || !w.cluster.OwnController {
+		return err
+	}
+	return w.takenOver(ctx)
+}
+
+func (w *World) takenOver(ctx context.Context) error {
+	w.out.Title("Kafka's own controller has led so far; Baton takes over")
+	if err := w.TakeOver(ctx); err != nil {
+		return err
+	}
+	return w.Progress(ctx)
+}
+
+func (w *World) handedBack(ctx context.Context) error {
+	w.out.Title("The role goes back to Kafka's own controller")
+	start := time.Now()
+	to, err := w.HandBack(ctx)
+	if err != nil {
+		return err
+	}
+	w.out.Say("broker %d holds the role, %v after it was asked for", to, time.Since(start).Round(time.Millisecond))
+	return w.Progress(ctx)
 }
 
 func (w *World) topics(ctx context.Context) error {
@@ -46,7 +75,7 @@ func (w *World) topics(ctx context.Context) error {
 func (w *World) brokerDies(ctx context.Context) error {
 	const victim = 2
 	w.out.Title("A broker dies and comes back")
-	w.out.Say("kill -9 of broker %d; ZooKeeper waits %v for its session", victim, brokerSession)
+	w.out.Say("kill -9 of broker %d; ZooKeeper waits %v for its session", victim, w.cluster.Session)
 	if err := w.Kill(victim); err != nil {
 		return err
 	}
@@ -74,7 +103,7 @@ func (w *World) batonDies(ctx context.Context) error {
 	if active == nil {
 		return errNoActive
 	}
-	w.out.Say("kill -9 of Baton %d; its session lasts another %v", active.id, batonSession)
+	w.out.Say("kill -9 of Baton %d; its session lasts another %v", active.id, w.cluster.Session)
 	if err := w.KillBaton(active); err != nil {
 		return err
 	}
@@ -136,7 +165,7 @@ func (w *World) brokerStops(ctx context.Context) error {
 
 func (w *World) cutOff(ctx context.Context) error {
 	const id = 1
-	w.out.Title("A broker is cut off from ZooKeeper, the other brokers and the Batons, but not from its clients")
+	w.out.Title("A broker is cut off %s, but not from its clients", w.cluster.CutOff)
 	if err := w.Cut(id); err != nil {
 		return err
 	}

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"baton/partition"
 	"baton/sim/history"
-	"baton/simbroker"
-	"baton/zkserver"
 )
 
 // Options say how large the world is. Zero values are the defaults.
@@ -24,6 +21,9 @@ type Options struct {
 
 	// Patience is how long the world waits for what must come before it calls that a failure: 45 s.
 	Patience time.Duration
+
+	// Cluster brings up ZooKeeper and brokers: simulated ones if nil.
+	Cluster func(context.Context, Site) (*Cluster, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -38,16 +38,11 @@ func (o Options) withDefaults() Options {
 	if o.Patience <= 0 {
 		o.Patience = 45 * time.Second
 	}
+	if o.Cluster == nil {
+		o.Cluster = simulated
+	}
 	return o
 }
-
-// Times are those of a cluster in a hurry: a person is waiting. Sessions last long enough for a busy machine.
-const (
-	tick          = 200 * time.Millisecond
-	brokerSession = 3 * time.Second
-	batonSession  = 3 * time.Second
-	replicaLag    = 4 * time.Second
-)
 
 const zooKeeperHost = "zookeeper"
 
@@ -56,8 +51,7 @@ type World struct {
 	o       Options
 	out     *Screen
 	net     *Net
-	zk      *zkserver.Server
-	zkAddr  string
+	cluster *Cluster
 	history *history.History
 	brokers []*broker
 	batons  []*baton
@@ -70,7 +64,8 @@ type World struct {
 	wg        sync.WaitGroup
 }
 
-// Start brings up ZooKeeper, the brokers and two Batons, and waits until they lead.
+// Start brings up ZooKeeper, the brokers and two Batons, and waits until they lead, or stand by where a broker holds the
+// role.
 func Start(ctx context.Context, o Options, out *Screen) (*World, error) {
 	w := &World{o: o.withDefaults(), out: out, net: NewNet(), history: history.New(), elections: newElections(out), unclean: map[partition.ID]bool{},
 		events: make(chan history.Event, 4096), stopped: make(chan struct{})}
@@ -88,39 +83,28 @@ func Start(ctx context.Context, o Options, out *Screen) (*World, error) {
 }
 
 func (w *World) start(ctx context.Context) (err error) {
-	if w.zk, err = zkserver.New(zkserver.Options{TickTime: tick, OnTxn: w.history.Apply}); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	w.wg.Go(w.narrate)
+	w.cluster, err = w.o.Cluster(ctx, Site{w.o, w.net, w.history.Apply, w.history.LeadersWriteISR})
 	if err != nil {
 		return err
 	}
-	w.zkAddr = l.Addr().String()
-	w.net.Own(zooKeeperHost, w.zkAddr)
-	w.wg.Go(func() { _ = w.zk.Serve(l) })
-	w.out.Say("embedded ZooKeeper on %s", w.zkAddr)
-	w.wg.Go(w.narrate)
-	for id := int32(1); int(id) <= w.o.Brokers; id++ {
-		b := w.newBroker(id)
-		w.brokers = append(w.brokers, b)
-		if err := b.sim.Start(ctx); err != nil {
-			return err
-		}
+	for _, b := range w.cluster.Brokers {
+		w.brokers = append(w.brokers, &broker{Broker: b})
 	}
-	w.out.Say("%d simulated brokers: %s", len(w.brokers), join(w.Seeds()))
+	w.out.Say("%s, at %s", w.cluster.Text, join(w.Seeds()))
 	for i := range 2 {
 		b := &baton{id: firstBaton + int32(i)}
 		w.batons = append(w.batons, b)
 		if err := w.startBaton(b); err != nil {
 			return err
 		}
-		if i == 0 {
+		if i == 0 && !w.cluster.OwnController {
 			if err := w.await(ctx, "Baton to claim", w.held); err != nil {
 				return err
 			}
 		}
 	}
-	return w.await(ctx, "the standby", func() bool { return w.batons[1].member() })
+	return w.await(ctx, "the Batons", func() bool { return w.batons[0].member() && w.batons[1].member() })
 }
 
 // held: a Baton holds the role.
@@ -152,26 +136,20 @@ func (w *World) Close() {
 	if w.load != nil {
 		w.load.abandon()
 	}
-	var wg sync.WaitGroup
 	for _, b := range w.batons {
 		b.abandon(w.net) // in order would be to hand over, to nobody
 	}
-	for _, b := range w.brokers {
-		_ = b.sim.Resume() // a paused one would not end
-		wg.Go(b.sim.Close)
-	}
-	if w.zk != nil {
-		wg.Go(func() { _ = w.zk.Close() })
+	if w.cluster != nil {
+		w.cluster.Close()
 	}
 	close(w.stopped)
-	wg.Wait()
 	w.wg.Wait()
 }
 
 // Seeds are where clients begin.
 func (w *World) Seeds() (out []string) {
 	for _, b := range w.brokers {
-		out = append(out, b.sim.Addr(listener))
+		out = append(out, b.Addr())
 	}
 	return out
 }
@@ -196,22 +174,12 @@ func (w *World) await(ctx context.Context, what string, f func() bool) error {
 }
 
 func (w *World) broker(id int32) (*broker, error) {
-	i := slices.IndexFunc(w.brokers, func(b *broker) bool { return b.sim.ID() == id })
+	i := slices.IndexFunc(w.brokers, func(b *broker) bool { return b.ID() == id })
 	if i < 0 {
 		return nil, fmt.Errorf("no broker %d: there are 1 to %d", id, len(w.brokers))
 	}
 	return w.brokers[i], nil
 }
-
-func (w *World) newBroker(id int32) *broker {
-	b := &broker{}
-	b.sim = simbroker.New(simbroker.Options{ID: id, Network: w.net.Host(brokerHost(id)), LagTime: replicaLag,
-		FetchWait: 200 * time.Millisecond, FetchBackoff: 200 * time.Millisecond, RequestTimeout: 10 * time.Second,
-		ZooKeeper: simbroker.ZooKeeper{Servers: []string{w.zkAddr}, SessionTimeout: brokerSession}})
-	return b
-}
-
-const listener = "PLAINTEXT"
 
 // name of who may hold the role.
 func name(id int32) string {

@@ -13,7 +13,7 @@ awk '
 		reason = $0; sub(/.*leader epoch [0-9]+: /, "", reason); gsub(/[0-9]+/, "N", reason)
 		if (seen[reason]++) next
 	}
-	/^$| is registered$|registration of broker| messages acknowledged | starting |all replicas are|embedded ZooKeeper|a producer writes| has gone;| it was asked for/ { next }
+	/^$| is registered$|registration of broker| messages acknowledged | starting |all replicas are|a producer writes| has gone;| it was asked for/ { next }
 	{ print; last = $0 }
 	END { if (last !~ /  done in /) { print "session.sh: the session has not come to a good end" > "/dev/stderr"; exit 1 } }
 ' > "$short"

@@ -133,8 +133,14 @@ func (p *Process) LogPath() string { return p.log }
 
 // LogContains says whether the process has printed a text in any of its lives.
 func (p *Process) LogContains(text string) (bool, error) {
+	n, err := p.LogCount(text)
+	return n > 0, err
+}
+
+// LogCount says how often the process has printed a text in all its lives.
+func (p *Process) LogCount(text string) (int, error) {
 	log, err := os.ReadFile(p.log)
-	return bytes.Contains(log, []byte(text)), err
+	return bytes.Count(log, []byte(text)), err
 }
 
 // ended is the error for whoever waits for something that only a living process can do. It carries the end of the
