@@ -42,7 +42,7 @@ func start(ctx context.Context, env *kafka.Run, version string, s dev.Site) (*de
 	if err != nil {
 		return nil, err
 	}
-	if !altersPartitions(version) {
+	if before(version, 2, 7) { // since then leaders ask the controller for each change of an ISR
 		s.LeadersWriteISR()
 	}
 	stopFeed, err := feed(env, k, s.Apply)
@@ -52,6 +52,9 @@ func start(ctx context.Context, env *kafka.Run, version string, s dev.Site) (*de
 	c := &dev.Cluster{Text: fmt.Sprintf("a real ZooKeeper and %d brokers of Kafka %s", s.Brokers, version), ZooKeeper: server.Addr(), Session: session,
 		OwnController: true, Baton: batonSettings(version), Close: stopFeed,
 		CutOff: "from ZooKeeper, and the other brokers and the Batons do not reach it"}
+	if before(version, 3, 0) {
+		c.NoLeave = "before 3.0 it looks for the controller in /brokers/ids, where Baton is not"
+	}
 	for _, b := range k.Brokers {
 		c.Brokers = append(c.Brokers, broker{b, proxies[b.ID()]})
 	}
@@ -66,11 +69,11 @@ func batonSettings(version string) string {
 // protocol is the inter.broker.protocol.version of brokers that are not told another one.
 func protocol(version string) string { return version[:strings.LastIndexByte(version, '.')] }
 
-// altersPartitions: since 2.7 leaders ask the controller for each change of an ISR.
-func altersPartitions(version string) bool {
-	var major, minor int
-	_, err := fmt.Sscanf(version, "%d.%d", &major, &minor)
-	return err == nil && (major > 2 || minor >= 7)
+// before: the version is older than major.minor.
+func before(version string, major, minor int) bool {
+	var have, sub int
+	_, err := fmt.Sscanf(version, "%d.%d", &have, &sub)
+	return err == nil && (have < major || have == major && sub < minor)
 }
 
 // broker is a real one as dev breaks it.
@@ -99,7 +102,7 @@ func (b broker) Resume() error { return b.k.Resume() }
 
 // Stop looks into the broker's log for what the controller said to its leave.
 func (b broker) Stop(ctx context.Context) (clean bool, err error) {
-	before, err := b.leaves()
+	earlier, err := b.leaves()
 	if err != nil {
 		return false, err
 	}
@@ -107,7 +110,7 @@ func (b broker) Stop(ctx context.Context) (clean bool, err error) {
 		return false, err
 	}
 	after, err := b.leaves()
-	return after > before, err
+	return after > earlier, err
 }
 
 func (b broker) leaves() (int, error) {
