@@ -17,6 +17,7 @@ import (
 
 // The prompt obeys, explains and judges. Each line is carried out before the next one is read.
 func TestPrompt(t *testing.T) {
+	t.Parallel() // it mostly waits for sessions to end
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer
@@ -65,6 +66,7 @@ func TestElectAnswer(t *testing.T) {
 
 // A partition that could be led and is not is a failure, and so is a loss; what cannot be led is not.
 func TestFinishWithALeaderlessPartition(t *testing.T) {
+	t.Parallel() // it mostly waits for sessions to end
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var out bytes.Buffer

@@ -13,6 +13,7 @@ import (
 
 // A partition that could be led and is not is a failure: here nobody is left to elect.
 func TestFinishWithoutAController(t *testing.T) {
+	t.Parallel() // it mostly waits for sessions to end
 	w, out := begin(t)
 	for _, b := range w.batons {
 		must(t, w.KillBaton(b))
@@ -33,6 +34,7 @@ func TestFinishWithoutAController(t *testing.T) {
 
 // A loss is a failure: the one broker that has everything comes back with an empty disk.
 func TestFinishAfterALoss(t *testing.T) {
+	t.Parallel() // it mostly waits for sessions to end
 	w, out := begin(t)
 	must(t, w.ShrinkToDead(t.Context(), ledger))
 	p, _ := w.history.Partition(ledger)
