@@ -215,6 +215,9 @@ func (t *Term) handle(e entry) error {
 		t.observer.Answered(t.fence, a)
 	}
 	err := t.exec.carryOut(plan)
+	if plan.Again {
+		t.queue.push(planner.Continue{}) // behind what has come meanwhile
+	}
 	t.observer.Event(eventName(e.event), start.Sub(e.since), time.Since(start))
 	return err
 }

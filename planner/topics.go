@@ -54,6 +54,9 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.inflight, id)
 	}
 	m.im.RemoveTopic(name)
+	for i := range t.Partitions {
+		m.refuseElections(partition.ID{Topic: name, Number: t.Partitions[i].Number})
+	}
 	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
 }
 
