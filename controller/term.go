@@ -25,7 +25,7 @@ type Store interface {
 	Run(ctx context.Context, sink func(planner.Event)) error
 	Commit(ctx context.Context, writes []planner.Write, done func([]planner.Result)) error
 	ReadStates(ctx context.Context, ids []partition.ID) ([]planner.StateRead, error)
-	ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead
+	WatchTopicConfig(topic string)
 	RereadBrokers()
 	VerifyFence(ctx context.Context) error
 }

@@ -114,7 +114,7 @@ type Result struct {
 // Read asks for something to be read; the answer is an event.
 type Read struct {
 	States      []partition.ID // answered by Refreshed
-	TopicConfig string         // answered by TopicConfigRead
+	TopicConfig string         // answered by TopicConfigRead, and again with each change
 }
 
 // ChannelChange opens a channel to a broker's endpoint, or closes it (Close). Opening

@@ -39,6 +39,7 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
 	delete(m.creating, name)
+	delete(m.asked, name)
 	if t == nil {
 		return
 	}
