@@ -97,7 +97,9 @@ func TestPreferredRequests(t *testing.T) {
 	write(t, b, pathPreferred, `{"version":1,"partitions":[{"topic":"t","partition":1},{"topic":"t","partition":0}]}`)
 	f := follow(t, a, claim(t, a, 2000001))
 	want := func(n int, bad bool) func(planner.PreferredRequested) bool {
-		return func(e planner.PreferredRequested) bool { return e.Exists && len(e.Partitions) == n && (e.Bad != "") == bad }
+		return func(e planner.PreferredRequested) bool {
+			return e.Exists && len(e.Partitions) == n && (e.Bad != "") == bad
+		}
 	}
 	e := until(t, f, "what was there before", want(2, false))
 	if e.Partitions[0] != (partition.ID{Topic: "t", Number: 1}) {
