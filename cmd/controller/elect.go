@@ -259,18 +259,21 @@ func (a *app) elect(cluster elector, unclean bool, f *electFlags, named []partit
 				ids = append(ids, p.ID)
 			}
 		}
-		if len(ids) == 0 {
+		if len(ids) == 0 && !f.all {
 			return fmt.Errorf("there are no partitions to elect leaders for")
 		}
-		if unclean {
+		if unclean && len(ids) > 0 {
 			if err := a.confirm(uncleanPlan(ids, there)); err != nil {
 				return err
 			}
 		}
 	}
-	results, err := cluster.Elect(unclean, ids)
-	if err != nil {
-		return err
+	var results []elected
+	if len(ids) > 0 {
+		var err error
+		if results, err = cluster.Elect(unclean, ids); err != nil {
+			return err
+		}
 	}
 	out := electOutput{Type: "PREFERRED", Elected: []string{}, NotNeeded: []string{}, Failed: []failedElection{}}
 	if unclean {
