@@ -108,9 +108,13 @@ func (m *Machine) feedElections() {
 			}
 		}
 	}
-	if looks == 0 && room > 0 {
-		m.plan.Again = true
-	}
+}
+
+// moreElections asks for another step if there is room for more: what came to nothing is
+// followed by no event.
+func (m *Machine) moreElections() {
+	waits := slices.ContainsFunc(m.elections, func(e *election) bool { return len(e.queue) > 0 })
+	m.plan.Again = m.plan.Again || waits && m.wantedCount < maxWanted
 }
 
 // screen settles what needs no election and no wait: partitions that are led as they

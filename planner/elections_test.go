@@ -114,6 +114,23 @@ func TestManyElectionsGoInSlices(t *testing.T) {
 	}
 }
 
+// TestElectionsThatComeToNothing do not wait for time to pass.
+func TestElectionsThatComeToNothing(t *testing.T) {
+	l := newLarge(t, 100, 40)
+	l.step(planner.BrokersChanged{Brokers: []cluster.Broker{{ID: 2, Epoch: 12}, {ID: 3, Epoch: 13}}})
+	l.run()
+	l.elected = 0
+	l.step(planner.Call{Token: 1, Body: planner.ElectLeaders{All: true, Timeout: 60_000}})
+	l.run()
+	if len(l.replies) != 1 || l.elected != 0 {
+		t.Fatalf("%d replies, %d elected", len(l.replies), l.elected)
+	}
+	r, _ := l.replies[0].Body.(planner.ElectLeadersReply)
+	if len(r.Results) != 4_000 || r.Results[7].Err == nil {
+		t.Errorf("%d results", len(r.Results))
+	}
+}
+
 // TestRebalanceLooksInSlices: one step does not look at all partitions.
 func TestRebalanceLooksInSlices(t *testing.T) {
 	l := newLarge(t, 300, 40)

@@ -185,6 +185,7 @@ func (m *Machine) settle() {
 	}
 	clear(m.unclean)
 	m.settleCalls()
+	m.moreElections()
 	m.tell()
 }
 
