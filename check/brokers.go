@@ -124,7 +124,6 @@ func (e *evaluation) settings() {
 		{"alter.config.policy.class.name", given, "configs changed through Baton are not judged by it, because it is Java", "change configs through the brokers", Warn},
 		{"authorizer.class.name", given, "brokers obey Baton only if its principal is allowed ClusterAction", "allow the principal of Baton's connections ClusterAction on the cluster", Warn},
 		{"zookeeper.set.acl", isTrue, "znodes are protected, and Baton cannot authenticate with ZooKeeper yet", "run zookeeper-security-migration with unsecure, or wait for that release", Fail},
-		{"auto.leader.rebalance.enable", isTrue, "Baton does not move leadership back to preferred replicas yet", "none needed: leaders stay where they are until then", Warn},
 	}
 	for _, r := range rules {
 		byValue := map[string][]string{}

@@ -95,6 +95,9 @@ func fakeBroker(c net.Conn) {
 				x.Name, x.Value = k, &v
 				res.Configs = append(res.Configs, x)
 			}
+			x := kmsg.NewDescribeConfigsResponseResourceConfig()
+			x.Name, x.Value, x.Source = "unclean.leader.election.enable", kmsg.StringPtr("true"), kmsg.ConfigSourceDynamicDefaultBrokerConfig
+			res.Configs = append(res.Configs, x)
 			d.Resources = append(d.Resources, res)
 			resp = d
 		}
@@ -135,7 +138,7 @@ func TestGather(t *testing.T) {
 	if !slices.Equal(f.Servers, want) {
 		t.Errorf("servers %+v", f.Servers)
 	}
-	if b := f.Brokers[0]; b.Err != "" || b.ConfErr != "" || b.Addr != addr || b.APIs[32] != (Range{1, 4}) || b.Configs["num.partitions"] != "4" {
+	if b := f.Brokers[0]; b.Err != "" || b.ConfErr != "" || b.Addr != addr || b.APIs[32] != (Range{1, 4}) || b.Configs["num.partitions"] != "4" || len(b.Configs) != 2 {
 		t.Errorf("broker 1: %+v", b)
 	}
 	if b := f.Brokers[1]; b.Err == "" {

@@ -171,6 +171,8 @@ func apiVersions(c net.Conn) (map[int16]Range, error) {
 // older ones a lower one.
 const describeVersion = 3
 
+const uncleanKey = "unclean.leader.election.enable"
+
 func describe(c net.Conn, broker int32, apis map[int16]Range) (map[string]string, error) {
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	have, ok := apis[req.Key()]
@@ -195,6 +197,9 @@ func describe(c net.Conn, broker int32, apis map[int16]Range) (map[string]string
 	}
 	out := make(map[string]string, len(d.Resources[0].Configs))
 	for _, x := range d.Resources[0].Configs {
+		if x.Name == uncleanKey && x.Source == kmsg.ConfigSourceDynamicDefaultBrokerConfig {
+			continue // Baton follows the cluster's dynamic default itself, so this says nothing of the static one
+		}
 		if x.Value != nil {
 			out[x.Name] = *x.Value
 		}

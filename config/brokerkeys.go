@@ -17,7 +17,6 @@ authorizer.zookeeper.max.in.flight.requests
 authorizer.zookeeper.session.timeout.ms
 authorizer.zookeeper.url
 auto.include.jmx.reporter
-auto.leader.rebalance.enable
 background.threads
 broker.heartbeat.interval.ms
 broker.id
@@ -91,8 +90,6 @@ host.name
 initial.broker.registration.timeout.ms
 kafka.metrics.polling.interval.secs
 kafka.metrics.reporters
-leader.imbalance.check.interval.seconds
-leader.imbalance.per.broker.percentage
 log.cleaner.backoff.ms
 log.cleaner.dedupe.buffer.size
 log.cleaner.delete.retention.ms

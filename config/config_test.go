@@ -36,7 +36,8 @@ func TestDefaultsAreKafkas(t *testing.T) {
 		"transaction.state.log.min.isr": "2", "transaction.state.log.segment.bytes": "104857600", "controller.socket.timeout.ms": "30000",
 		"request.timeout.ms": "30000", "socket.request.max.bytes": "104857600", "unclean.leader.election.enable": "false",
 		"auto.create.topics.enable": "true", "delete.topic.enable": "true", "inter.broker.protocol.version": "3.9-IV0",
-		"security.inter.broker.protocol": "PLAINTEXT",
+		"security.inter.broker.protocol": "PLAINTEXT", "auto.leader.rebalance.enable": "true",
+		"leader.imbalance.check.interval.seconds": "300", "leader.imbalance.per.broker.percentage": "10",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
 	}
 	for _, e := range mustParse(t, minimal).Effective() {

@@ -104,6 +104,12 @@ func topicSpecs() []spec {
 	return []spec{
 		boolean("unclean.leader.election.enable", "false", "Whether a replica outside the ISR may lead when no other is left; loses data.",
 			func(c *Config) *bool { return &c.UncleanLeaderElection }, reload, shared),
+		boolean("auto.leader.rebalance.enable", "true", "Whether leadership goes back to the preferred replicas by itself.",
+			func(c *Config) *bool { return &c.AutoLeaderRebalance }, reload, shared),
+		seconds("leader.imbalance.check.interval.seconds", "300", "How long after one look for leaders to bring back the next follows, in seconds.",
+			func(c *Config) *time.Duration { return &c.ImbalanceCheckInterval }, reload, shared),
+		integer("leader.imbalance.per.broker.percentage", "10", 0, math.MaxInt32, "Share of a broker's partitions led by others above which they are brought back, in percent.",
+			func(c *Config) *int { return &c.ImbalancePercentage }, reload, shared),
 		integer("num.partitions", "1", 1, math.MaxInt32, "Partitions of a topic created without a number.",
 			func(c *Config) *int { return &c.NumPartitions }, reload, shared),
 		integer("default.replication.factor", "1", 1, math.MaxInt16, "Replicas of a topic created without a number.",
@@ -209,6 +215,11 @@ func boolean(key, def, doc string, at func(*Config) *bool, opts ...option) spec 
 func millis(key, def, doc string, at func(*Config) *time.Duration, opts ...option) spec {
 	return build(key, def, doc, at, parseMillis,
 		func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }, opts...)
+}
+
+func seconds(key, def, doc string, at func(*Config) *time.Duration, opts ...option) spec {
+	return build(key, def, doc, at, parseSeconds,
+		func(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }, opts...)
 }
 
 func text(key, def, doc string, at func(*Config) *string, opts ...option) spec {

@@ -48,6 +48,14 @@ func parseMillis(s string) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+func parseSeconds(s string) (time.Duration, error) {
+	n, err := parseInt(s, 1, math.MaxInt32)
+	if err != nil {
+		return 0, fmt.Errorf("a number of seconds of at least 1")
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
 // parseWord reads one of a fixed set of lower-case words, in any case.
 func parseWord(s string, words ...string) (string, error) {
 	s = strings.ToLower(trim(s))

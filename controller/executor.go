@@ -183,11 +183,7 @@ func (x *executor) do(ctx context.Context, w work) error {
 func (x *executor) read(ctx context.Context, r planner.Read) error {
 	t := x.term
 	if r.TopicConfig != "" {
-		c := t.store.ReadTopicUnclean(ctx, r.TopicConfig)
-		if ctx.Err() != nil {
-			return nil // not bad data: the role is ending
-		}
-		t.queue.push(c)
+		t.store.WatchTopicConfig(r.TopicConfig)
 	}
 	if len(r.States) == 0 {
 		return nil

@@ -28,7 +28,6 @@ type fakeStore struct {
 	mu     sync.Mutex
 	writes []planner.Write
 	states func(ids []partition.ID) ([]planner.StateRead, error)
-	config func(ctx context.Context, topic string) planner.TopicConfigRead
 	reread int
 }
 
@@ -73,12 +72,7 @@ func (f *fakeStore) ReadStates(_ context.Context, ids []partition.ID) ([]planner
 	return nil, errors.New("not expected")
 }
 
-func (f *fakeStore) ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead {
-	if f.config != nil {
-		return f.config(ctx, topic)
-	}
-	return planner.TopicConfigRead{Topic: topic}
-}
+func (f *fakeStore) WatchTopicConfig(topic string) { f.sink(planner.TopicConfigRead{Topic: topic}) }
 
 func (f *fakeStore) RereadBrokers() {
 	f.mu.Lock()

@@ -29,9 +29,10 @@ type queue struct {
 	mu      sync.Mutex
 	entries []entry
 	calls   int
-	ticked  bool // a Tick waits: a second one would say nothing more
-	closed  bool
-	signal  chan struct{} // one slot: there is something
+	// A Tick, a Continue waits: a second one would say nothing more.
+	ticked, continued bool
+	closed            bool
+	signal            chan struct{} // one slot: there is something
 }
 
 func newQueue() *queue { return &queue{signal: make(chan struct{}, 1)} }
@@ -39,8 +40,8 @@ func newQueue() *queue { return &queue{signal: make(chan struct{}, 1)} }
 // push adds an event; after close it is dropped, because its role is over.
 func (q *queue) push(ev planner.Event) { _ = q.add(entry{event: ev}) }
 
-// add refuses a call when too many wait, and anything after close. A tick that finds
-// another one waiting is left out, so that a slow loop is not flooded with them.
+// add refuses a call when too many wait, and anything after close. A Tick or Continue
+// that finds another one waiting is left out, so that a slow loop is not flooded with them.
 func (q *queue) add(e entry) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -58,6 +59,11 @@ func (q *queue) add(e entry) error {
 			return nil
 		}
 		q.ticked = true
+	case planner.Continue:
+		if q.continued {
+			return nil
+		}
+		q.continued = true
 	}
 	e.since = time.Now()
 	q.entries = append(q.entries, e)
@@ -74,7 +80,7 @@ func (q *queue) take(buf []entry) []entry {
 	defer q.mu.Unlock()
 	out := q.entries
 	q.entries = buf[:0]
-	q.calls, q.ticked = 0, false
+	q.calls, q.ticked, q.continued = 0, false, false
 	return out
 }
 

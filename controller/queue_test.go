@@ -14,9 +14,11 @@ func TestQueueKeepsOrderAndOneTick(t *testing.T) {
 	}
 	q.push(planner.ChannelUp{Broker: 1})
 	q.push(planner.Tick{})
+	q.push(planner.Continue{})
+	q.push(planner.Continue{})
 	got := q.take(nil)
-	if len(got) != 2 {
-		t.Fatalf("%d entries wait, want one tick and one event", len(got))
+	if len(got) != 3 {
+		t.Fatalf("%d entries wait, want one tick, one event and one of going on", len(got))
 	}
 	if _, ok := got[0].event.(planner.Tick); !ok {
 		t.Errorf("first is %T", got[0].event)

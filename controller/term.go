@@ -25,7 +25,7 @@ type Store interface {
 	Run(ctx context.Context, sink func(planner.Event)) error
 	Commit(ctx context.Context, writes []planner.Write, done func([]planner.Result)) error
 	ReadStates(ctx context.Context, ids []partition.ID) ([]planner.StateRead, error)
-	ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead
+	WatchTopicConfig(topic string)
 	RereadBrokers()
 	VerifyFence(ctx context.Context) error
 }
@@ -215,6 +215,9 @@ func (t *Term) handle(e entry) error {
 		t.observer.Answered(t.fence, a)
 	}
 	err := t.exec.carryOut(plan)
+	if plan.Again {
+		t.queue.push(planner.Continue{}) // behind what has come meanwhile
+	}
 	t.observer.Event(eventName(e.event), start.Sub(e.since), time.Since(start))
 	return err
 }

@@ -361,28 +361,6 @@ func TestReadsComeBackAsEvents(t *testing.T) {
 	})
 }
 
-func TestAnEndingTermReportsNoBadData(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.store.config = func(ctx context.Context, topic string) planner.TopicConfigRead {
-			<-ctx.Done()
-			return planner.TopicConfigRead{Topic: topic, Bad: ctx.Err().Error()}
-		}
-		r.store.load = func(context.Context) (*planner.Claimed, error) {
-			c := claimed()
-			c.Brokers, c.States = c.Brokers[1:], []planner.StateRead{state(1, 3, 0, 1)} // only an unclean election could help
-			return c, nil
-		}
-		r.start(t)
-		stop(r)
-		for _, n := range r.observer.notes {
-			if n.Kind == planner.NoteBad {
-				t.Errorf("%+v", n)
-			}
-		}
-	})
-}
-
 func TestTicksAndStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

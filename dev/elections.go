@@ -89,6 +89,8 @@ func reason(n planner.Note) string {
 		return fmt.Sprintf("broker %d is stopping in order", n.From.Leader)
 	case partition.Leaderless:
 		return fmt.Sprintf("nobody of the ISR %v is alive, and who is not in it may lack acknowledged records", n.From.ISR)
+	case partition.PreferredElection:
+		return "the first replica is back in the ISR and leads again"
 	case partition.Unclean:
 		return "nobody of the ISR is left and unclean elections are on: records may be lost"
 	}

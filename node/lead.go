@@ -103,6 +103,8 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		MaxPerRequest:   maxPerRequest,
 		RetryAfter:      500,
 		ToldWait:        3_000,
+
+		AutoRebalance: c.AutoLeaderRebalance, RebalanceEvery: planner.Millis(c.ImbalanceCheckInterval.Milliseconds()), RebalancePercent: c.ImbalancePercentage,
 	}
 }
 

@@ -50,6 +50,8 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 			level = log.Warn
 		}
 		level("partition", zap.String("change", n.Text))
+	case planner.NoteNoElection:
+		log.Debug("partition", zap.String("change", n.Text))
 	case planner.NoteISRChange:
 		log.Debug("isr", zap.String("change", n.Text))
 	case planner.NoteRefused:
@@ -118,6 +120,10 @@ func kafkaState(event string) int {
 		return 2
 	case "TopicsChanged", "CreateTopics":
 		return 3
+	case "Continue":
+		return 6 // what goes in slices is the auto rebalance, nearly always
+	case "ElectLeaders", "PreferredRequested":
+		return 7
 	case "ControlledShutdown":
 		return 8
 	case "AlterPartition":
@@ -126,6 +132,10 @@ func kafkaState(event string) int {
 		return 10
 	case "LogDirFailed":
 		return 11
+	case "DefaultsChanged":
+		return 13
+	case "TopicConfigRead":
+		return 14
 	}
 	return 0
 }

@@ -370,9 +370,7 @@ func (f *fakeStore) Commit(ctx context.Context, w []planner.Write, done func([]p
 func (f *fakeStore) ReadStates(context.Context, []partition.ID) ([]planner.StateRead, error) {
 	return nil, nil
 }
-func (f *fakeStore) ReadTopicUnclean(_ context.Context, t string) planner.TopicConfigRead {
-	return planner.TopicConfigRead{Topic: t}
-}
+func (f *fakeStore) WatchTopicConfig(string)           {}
 func (f *fakeStore) RereadBrokers()                    {}
 func (f *fakeStore) VerifyFence(context.Context) error { return nil }
 

@@ -34,6 +34,8 @@ const (
 	OfflineElection Strategy = "offline"
 	// ControlledShutdown: the leader is leaving, an ISR member takes over before it goes.
 	ControlledShutdown Strategy = "controlled-shutdown"
+	// PreferredElection: somebody asked for it, and the first replica is alive and in the ISR.
+	PreferredElection Strategy = "preferred"
 	// Unclean: nobody of the ISR is left and the operator has accepted loss.
 	Unclean Strategy = "unclean"
 	// Leaderless: nobody may lead; the ISR is kept, so that any of its members may when it is back.
@@ -103,6 +105,22 @@ func Elect(in Input) (isr.LeaderAndISR, Strategy) {
 		return cur, Keep
 	}
 	return bump(cur, isr.NoLeader, cur.ISR), Leaderless
+}
+
+// Preferred gives leadership to the first replica, if it is alive and in the ISR; ok is
+// false if it is not. Members that cannot follow leave the ISR by the same decision, as
+// otherwise it would look as if it had been made about them. A leader whose registration
+// cannot be read stays: nobody could tell it to stop.
+func Preferred(in Input) (out isr.LeaderAndISR, ok bool) {
+	cur := in.Current
+	if len(in.Replicas) == 0 || cur.Leader == in.Replicas[0] {
+		return cur, false
+	}
+	id := in.Replicas[0]
+	if !cur.ISR.Has(id) || in.Standing(id) != Alive || cur.Leader != isr.NoLeader && in.Standing(cur.Leader) == Unread {
+		return cur, false
+	}
+	return bump(cur, id, cur.ISR.Filter(stays(in, id))), true
 }
 
 // First decides the first state of a new partition: all live replicas are in the

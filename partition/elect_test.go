@@ -155,6 +155,52 @@ func settled(t *testing.T, w *world, got isr.LeaderAndISR, why Strategy) {
 	}
 }
 
+// TestPreferredExhaustively: the first replica leads if and only if it may, with the
+// members that follow, and what is left to decide is nothing.
+func TestPreferredExhaustively(t *testing.T) {
+	elected := 0
+	each(func(w *world) {
+		cur, first := w.in.Current, w.in.Replicas[0]
+		got, ok := Preferred(w.in)
+		may := cur.Leader != first && cur.ISR.Has(first) && w.stand[first] == Alive && (cur.Leader == isr.NoLeader || w.stand[cur.Leader] != Unread)
+		if ok != may {
+			t.Fatalf("%v: elected %v, may lead %v", w, ok, may)
+		}
+		if !ok {
+			if !got.SameContent(cur) {
+				t.Fatalf("%v: not elected, and yet %v", w, got)
+			}
+			return
+		}
+		elected++
+		want := cur.ISR.Filter(func(id int32) bool { return w.stand[id] == Alive || w.stand[id] == Unread })
+		if got.Leader != first || !got.ISR.Equal(want) || got.LeaderEpoch != cur.LeaderEpoch+1 || got.PartitionEpoch != cur.PartitionEpoch || got.Recovery != cur.Recovery {
+			t.Fatalf("%v: %v", w, got)
+		}
+		settled(t, w, got, PreferredElection)
+	})
+	if elected == 0 {
+		t.Error("never elected")
+	}
+}
+
+// TestUncleanOnRequest: Elect with unclean allowed leaves a partition without a leader
+// only if no replica could lead, or if nobody knows whether a member could.
+func TestUncleanOnRequest(t *testing.T) {
+	each(func(w *world) {
+		if !w.in.AllowUnclean {
+			return
+		}
+		got, why := Elect(w.in)
+		outsider := slices.ContainsFunc(w.in.Replicas, func(id int32) bool {
+			return !w.in.Current.ISR.Has(id) && (w.stand[id] == Alive || w.stand[id] == Lapsed)
+		})
+		if got.Leader == isr.NoLeader && outsider && !w.anyMember(Unread) {
+			t.Fatalf("%v: %v by %s", w, got, why)
+		}
+	})
+}
+
 // TestFirstExhaustively: all that live are members, the most preferred of them leads.
 func TestFirstExhaustively(t *testing.T) {
 	each(func(w *world) {

@@ -19,6 +19,8 @@ func (m *Machine) call(c Call) {
 		m.allocateProducerIDs(c.Token, b)
 	case CreateTopics:
 		m.createTopics(c.Token, b)
+	case ElectLeaders:
+		m.electLeaders(c.Token, b)
 	}
 }
 
@@ -38,6 +40,8 @@ func notController(body CallBody) ReplyBody {
 			r.Topics = append(r.Topics, NewTopicReply{Name: t.Name, Err: kerr.NotController})
 		}
 		return r
+	case ElectLeaders:
+		return ElectLeadersReply{Err: kerr.NotController}
 	}
 	return nil
 }
@@ -71,12 +75,18 @@ func (m *Machine) failCalls() {
 	for _, c := range m.creates {
 		m.reply(c.token, notController(c.body))
 	}
+	for _, e := range m.elections {
+		if e.token != 0 && !e.answered {
+			m.reply(e.token, ElectLeadersReply{Err: kerr.NotController})
+		}
+	}
 }
 
 // settleCalls answers the calls that have become answerable.
 func (m *Machine) settleCalls() {
 	m.settleShutdowns()
 	m.settleCreates()
+	m.settleElections()
 }
 
 // staleEpoch reports whether a broker speaks as another incarnation than the one

@@ -17,6 +17,8 @@ func (m *Machine) claim(c Claimed) {
 	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
 	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))
 	m.reread = m.now + 30_000
+	m.balance.next = m.now + firstRebalance
+	m.defaultsChanged(c.Defaults)
 	m.setWork(c.Deleting, c.Reassigning)
 	for _, b := range c.Brokers {
 		if !m.im.IsBaton(b.ID) {

@@ -16,6 +16,7 @@ type change struct {
 	strategy partition.Strategy
 	view     int64 // broker registrations taken into account
 	alter    *alterItem
+	wanted   *election // that it is held for, nil if none
 }
 
 // maxConflicts is how often in a row a decision is made again at once; after that the
@@ -27,9 +28,10 @@ const maxConflicts = 5
 func (m *Machine) decide(id partition.ID) {
 	t, p := m.im.Topic(id.Topic), m.im.Partition(id)
 	switch {
-	case p == nil || p.Broken != "" || t.Held != "" || m.inflight[id] != nil || m.topicWrites[id.Topic] != 0:
+	case p == nil || p.Broken != "" || t.Held != "":
+		m.refuseElections(id)
 		return
-	case m.retry[id] > m.now:
+	case m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
 		return
 	case m.namesBaton(p.Assignment.Replicas):
 		return // until the topic's repair is acknowledged, or a broker is there to repair with
@@ -42,7 +44,7 @@ func (m *Machine) decide(id partition.ID) {
 	in := partition.Input{
 		Replicas: p.Assignment.Replicas, Current: p.State.LeaderAndISR,
 		Standing:       func(b int32) partition.Standing { return m.im.Standing(p, b) },
-		MarkRecovering: m.set.LeaderRecovery,
+		MarkRecovering: m.set.LeaderRecovery, AllowUnclean: m.wantsUnclean(id),
 	}
 	next, why := partition.Elect(in)
 	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
@@ -50,8 +52,12 @@ func (m *Machine) decide(id partition.ID) {
 		if !known {
 			return // decided when the topic's configuration has been read
 		}
-		in.AllowUnclean = allowed
+		in.AllowUnclean = in.AllowUnclean || allowed
 		next, why = partition.Elect(in)
+	}
+	wanted := m.uncleanWanted(id, why)
+	if why == partition.Keep {
+		next, why, wanted = m.elect(id, in)
 	}
 	if why == partition.Keep && m.bump[id] {
 		next.LeaderEpoch++
@@ -61,7 +67,7 @@ func (m *Machine) decide(id partition.ID) {
 		return
 	}
 	m.propose(&change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
-		from: p.State, strategy: why, view: m.im.View()})
+		from: p.State, strategy: why, view: m.im.View(), wanted: wanted})
 }
 
 // initialise makes the first state of a new partition (04.3); without a live replica
@@ -86,8 +92,9 @@ func (m *Machine) outsiderLives(p *cluster.Partition) bool {
 	return false
 }
 
-// uncleanAllowed returns the topic's own setting, else the static default. known is
-// false while the topic's configuration is being read; unreadable means not allowed.
+// uncleanAllowed returns the topic's own setting, else the cluster's dynamic default, else
+// the static one (04.4). known is false while the topic's configuration is being read;
+// what cannot be understood does not allow it.
 func (m *Machine) uncleanAllowed(topic string) (allowed, known bool) {
 	if c, ok := m.unclean[topic]; ok {
 		switch {
@@ -96,7 +103,7 @@ func (m *Machine) uncleanAllowed(topic string) (allowed, known bool) {
 		case c.Unclean != nil:
 			return *c.Unclean, true
 		}
-		return m.set.UncleanElection, true
+		return m.uncleanDefault(), true
 	}
 	m.askConfig(topic)
 	return false, false
@@ -224,8 +231,13 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.announceLeadership(c.id, p)
 		m.stopLeavingFollowers(c, p)
 	}
+	reason := string(c.strategy)
+	if c.wanted != nil {
+		reason += " (" + c.wanted.cause + ")"
+		m.settleWanted(c.id, c.wanted, nil)
+	}
 	m.note(Note{Kind: kind, Partition: c.id, Broker: p.State.Leader, Strategy: c.strategy, From: c.from, To: p.State,
-		Text: fmt.Sprintf("%v: %s: %v", c.id, c.strategy, p.State.LeaderAndISR)})
+		Text: fmt.Sprintf("%v: %s: %v", c.id, reason, p.State.LeaderAndISR)})
 	if c.alter != nil {
 		m.alterApplied(c.alter, p.State.LeaderAndISR)
 	}

@@ -72,6 +72,7 @@ type Claimed struct {
 	Batons      []int32  // every id under /baton/ids
 	Deleting    []string // children of /admin/delete_topics
 	Reassigning []string // topics named in /admin/reassign_partitions
+	Defaults    DefaultsChanged
 }
 
 // RoleLost: session, znode or epoch is gone. Every open call is answered
@@ -124,12 +125,31 @@ type Committed struct{ Results []Result }
 // Refreshed answers a Plan's Reads of states.
 type Refreshed struct{ States []StateRead }
 
-// TopicConfigRead answers a Plan's reads of topic configurations.
+// TopicConfigRead answers a Plan's reads of topic configurations. After an answer it comes
+// again, unasked, whenever that configuration has changed.
 type TopicConfigRead struct {
 	Topic   string
 	Unclean *bool // the topic's own unclean.leader.election.enable, nil if not set
 	Bad     string
 }
+
+// DefaultsChanged is the cluster's dynamic broker configuration, /config/brokers/<default>,
+// as far as it matters here.
+type DefaultsChanged struct {
+	Unclean *bool // unclean.leader.election.enable, nil if not set
+	Bad     string
+}
+
+// PreferredRequested is /admin/preferred_replica_election: elections asked for by a tool
+// that talks to ZooKeeper.
+type PreferredRequested struct {
+	Exists     bool
+	Partitions []partition.ID
+	Bad        string // could not be understood; left where it is
+}
+
+// Continue has the machine go on with what it does in slices; a Plan's Again asks for it.
+type Continue struct{}
 
 // ChannelUp: the channel to a broker is connected and takes requests. Conn is unique
 // for each connection of this process.
@@ -172,7 +192,7 @@ type Call struct {
 }
 
 // CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
-// CreateTopics.
+// CreateTopics, ElectLeaders.
 type CallBody interface{ call() }
 
 // AlterPartition is an ISR change request (api 56, v0–3) of a leader.
@@ -210,6 +230,14 @@ type CreateTopics struct {
 	Timeout      Millis
 }
 
+// ElectLeaders (api 43): preferred or unclean elections.
+type ElectLeaders struct {
+	Type       ElectionType
+	Partitions []partition.ID
+	All        bool // all partitions; those that need no election are left out of the reply
+	Timeout    Millis
+}
+
 // NewTopic is one topic to create. Either Assignment is set, or Partitions and
 // Factor (-1: the settings' defaults).
 type NewTopic struct {
@@ -230,27 +258,31 @@ type TopicConfig struct {
 	Value *string
 }
 
-func (Claimed) event()         {}
-func (RoleLost) event()        {}
-func (BrokersChanged) event()  {}
-func (TopicsChanged) event()   {}
-func (WorkChanged) event()     {}
-func (BatonsChanged) event()   {}
-func (LogDirFailed) event()    {}
-func (SettingsChanged) event() {}
-func (Committed) event()       {}
-func (Refreshed) event()       {}
-func (TopicConfigRead) event() {}
-func (ChannelUp) event()       {}
-func (ChannelDown) event()     {}
-func (BrokerReplied) event()   {}
-func (Tick) event()            {}
-func (Call) event()            {}
+func (Claimed) event()            {}
+func (RoleLost) event()           {}
+func (BrokersChanged) event()     {}
+func (TopicsChanged) event()      {}
+func (WorkChanged) event()        {}
+func (BatonsChanged) event()      {}
+func (LogDirFailed) event()       {}
+func (SettingsChanged) event()    {}
+func (Committed) event()          {}
+func (Refreshed) event()          {}
+func (TopicConfigRead) event()    {}
+func (DefaultsChanged) event()    {}
+func (PreferredRequested) event() {}
+func (Continue) event()           {}
+func (ChannelUp) event()          {}
+func (ChannelDown) event()        {}
+func (BrokerReplied) event()      {}
+func (Tick) event()               {}
+func (Call) event()               {}
 
 func (AlterPartition) call()      {}
 func (ControlledShutdown) call()  {}
 func (AllocateProducerIDs) call() {}
 func (CreateTopics) call()        {}
+func (ElectLeaders) call()        {}
 
 // Settings are the parts of the configuration that decisions depend on.
 type Settings struct {
@@ -262,5 +294,9 @@ type Settings struct {
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
 	RetryAfter      Millis
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
-	ToldWait        Millis // how long CreateTopics waits for sick brokers to hear of a new topic
+	ToldWait        Millis // how long CreateTopics and ElectLeaders wait for sick brokers to hear of the outcome
+
+	AutoRebalance    bool   // auto.leader.rebalance.enable
+	RebalanceEvery   Millis // leader.imbalance.check.interval.seconds
+	RebalancePercent int    // leader.imbalance.per.broker.percentage
 }

@@ -55,9 +55,19 @@ type Machine struct {
 	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
 	leavings []*shutdownCall
 	creates  []*createCall
-	blocks   map[uint64]struct{} // tokens of producer id calls under way
-	reread   Millis              // when broken states are read again
-	reads    map[partition.ID]bool
+	// elections are those wanted by somebody; wanted finds those of a partition that wait to
+	// be held, wantedCount is how many.
+	elections   []*election
+	wanted      map[partition.ID][]*election
+	wantedCount int
+	// preferredLeft is when a handled /admin/preferred_replica_election is deleted again.
+	preferredLeft Millis
+	balance       rebalance
+	// uncleanDynamic is the cluster's dynamic default, nil if there is none.
+	uncleanDynamic *bool
+	blocks         map[uint64]struct{} // tokens of producer id calls under way
+	reread         Millis              // when broken states are read again
+	reads          map[partition.ID]bool
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -76,7 +86,7 @@ func (m *Machine) reset() {
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, reassigning: map[string]bool{},
 		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
-		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
+		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{}, wanted: map[partition.ID][]*election{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
 	}
@@ -142,6 +152,11 @@ func (m *Machine) handle(ev Event) {
 		}
 	case TopicConfigRead:
 		m.topicConfigRead(e)
+	case DefaultsChanged:
+		m.defaultsChanged(e)
+	case PreferredRequested:
+		m.preferredRequested(e)
+	case Continue: // what settle does
 	case ChannelUp:
 		m.channelUp(e)
 	case ChannelDown:
@@ -157,6 +172,8 @@ func (m *Machine) handle(ev Event) {
 
 // settle turns everything the event touched into writes, then into requests.
 func (m *Machine) settle() {
+	m.rebalanceStep()
+	m.feedElections()
 	ids := make([]partition.ID, 0, len(m.dirty))
 	for id := range m.dirty {
 		ids = append(ids, id)
@@ -168,6 +185,7 @@ func (m *Machine) settle() {
 	}
 	clear(m.unclean)
 	m.settleCalls()
+	m.moreElections()
 	m.tell()
 }
 
@@ -232,6 +250,8 @@ func (m *Machine) tick() {
 		}
 	}
 	m.repairAll()
+	m.rebalanceTick()
+	m.electionsTick()
 	m.dispelDoubts()
 	m.answerLater()
 	if m.now >= m.reread {

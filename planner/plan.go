@@ -25,6 +25,8 @@ type Plan struct {
 	// Reclaim: a broker knows a higher controller epoch than ours. Verify the fence in
 	// ZooKeeper; if it still holds, claim again with back-off.
 	Reclaim bool
+	// Again: there is more to do than one step should take; Continue goes on with it.
+	Again bool
 	// RereadBrokers: a broker has a newer czxid than we know.
 	RereadBrokers bool
 }
@@ -112,7 +114,7 @@ type Result struct {
 // Read asks for something to be read; the answer is an event.
 type Read struct {
 	States      []partition.ID // answered by Refreshed
-	TopicConfig string         // answered by TopicConfigRead
+	TopicConfig string         // answered by TopicConfigRead, and again with each change
 }
 
 // ChannelChange opens a channel to a broker's endpoint, or closes it (Close). Opening
@@ -173,7 +175,7 @@ type Reply struct {
 	Body  ReplyBody
 }
 
-// ReplyBody is one of the four below, matching the call.
+// ReplyBody is one of the five below, matching the call.
 type ReplyBody interface{ reply() }
 
 // AlterPartitionReply answers AlterPartition. Err is the top-level error, nil if none;
@@ -218,6 +220,21 @@ type NewTopicReply struct {
 	Message    string
 }
 
+// ElectLeadersReply has one entry for each partition asked for, sorted. Err is set only if
+// this process does not hold the role.
+type ElectLeadersReply struct {
+	Err     *kerr.Error
+	Results []ElectionResult
+}
+
+// ElectionResult is one partition's answer: Err is nil if it has a new leader.
+type ElectionResult struct {
+	ID      partition.ID
+	Err     *kerr.Error
+	Message string // explains Err, may be empty
+}
+
+func (ElectLeadersReply) reply()        {}
 func (AlterPartitionReply) reply()      {}
 func (ControlledShutdownReply) reply()  {}
 func (AllocateProducerIDsReply) reply() {}
@@ -240,6 +257,8 @@ const (
 	NoteWriteFailed  NoteKind = "write-failed"  // a write that was not applied, tried again later
 	NoteConflict     NoteKind = "conflict"      // a write found another version and was decided again
 	NoteNotYetServed NoteKind = "not-served"    // work that a later release will do
+	NoteNoElection   NoteKind = "not-elected"   // an election asked for that came to nothing
+	NoteElections    NoteKind = "elections"     // what came of those asked for, or why leaders go home
 )
 
 // Note is something worth logging, counting or journalling; decisions never depend

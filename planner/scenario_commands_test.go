@@ -22,7 +22,8 @@ var commands map[string]func(*world)
 
 func init() {
 	commands = map[string]func(*world){
-		// claim [epoch=5] [unclean] [no-recovery] [no-ids] [batons=7,8] [deleting=a]: the role, and all that was read
+		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]:
+		// the role, and all that was read
 		"claim": claim,
 		// brokers, topics, refresh: what was read, as input
 		"brokers": func(w *world) {
@@ -34,6 +35,21 @@ func init() {
 			w.step(planner.TopicsChanged{Topics: in.topics, States: in.states, Gone: w.args.rest()})
 		},
 		"refresh": func(w *world) { w.reads = nil; w.step(planner.Refreshed{States: w.parse().states}) },
+		// default [unclean=true] [bad]: the cluster's dynamic default
+		"default": func(w *world) { w.step(w.defaults("unclean", w.args.has("bad"))) },
+		// elect preferred|unclean [all] [timeout=MS] [t-0 …]: a call of ElectLeaders
+		"elect": elect,
+		// preferred-znode [t-0 …] [bad] [absent]: /admin/preferred_replica_election
+		"preferred-znode": func(w *world) {
+			ev := planner.PreferredRequested{Exists: !w.args.has("absent")}
+			if w.args.has("bad") {
+				ev.Bad = "garbage"
+			}
+			ev.Partitions = w.partitions()
+			w.step(ev)
+		},
+		// continue: the machine goes on
+		"continue": func(w *world) { w.step(planner.Continue{}) },
 		// config TOPIC [unclean=true]
 		"config": config,
 		// work [TOPIC …]: deletion markers
@@ -93,12 +109,13 @@ func claim(w *world) {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"),
 		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000,
+		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
 	}
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
 	in := w.parse()
 	c := planner.Claimed{
 		ID: self, Fence: epoch.Fence{Epoch: epoch.Controller(e), Version: e}, Settings: set, Brokers: in.brokers, BadBrokers: in.badBrokers, BadIDs: in.badIDs,
-		Topics: in.topics, States: in.states, Batons: []int32{self},
+		Topics: in.topics, States: in.states, Batons: []int32{self}, Defaults: w.defaults("default", false),
 	}
 	if d := w.args.text("deleting", ""); d != "" {
 		c.Deleting = strings.Split(d, ",")
@@ -118,6 +135,37 @@ func config(w *world) {
 	ev.Topic = w.args.rest()[0]
 	w.reads = nil
 	w.step(ev)
+}
+
+func (w *world) defaults(key string, bad bool) planner.DefaultsChanged {
+	var ev planner.DefaultsChanged
+	if v := w.args.text(key, ""); v != "" {
+		on := v == "true"
+		ev.Unclean = &on
+	}
+	if bad {
+		ev.Bad = "garbage"
+	}
+	return ev
+}
+
+func elect(w *world) {
+	body := planner.ElectLeaders{All: w.args.has("all"), Timeout: planner.Millis(w.num("timeout", 30000))}
+	if w.args.has("unclean") {
+		body.Type = planner.Unclean
+	} else if !w.args.has("preferred") {
+		w.t.Fatal("elect preferred or unclean?")
+	}
+	body.Partitions = w.partitions()
+	w.call(body)
+}
+
+func (w *world) partitions() []partition.ID {
+	var ids []partition.ID
+	for _, s := range w.args.rest() {
+		ids = append(ids, w.parseID(s))
+	}
+	return ids
 }
 
 // conns numbers the connections to a broker; Conn is broker*1000 + that.

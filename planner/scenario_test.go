@@ -155,6 +155,9 @@ func (w *world) step(ev planner.Event) {
 	for _, r := range p.Replies {
 		w.printf("reply to call %d: %s", r.Token, showReply(r.Body))
 	}
+	if p.Again {
+		w.printf("more to do")
+	}
 	if p.Reclaim {
 		w.printf("verify the fence, claim again")
 	}
@@ -296,6 +299,23 @@ func showReply(b planner.ReplyBody) string {
 			return r.Err.Message
 		}
 		return fmt.Sprintf("%d ids from %d", r.Length, r.Start)
+	case planner.ElectLeadersReply:
+		if r.Err != nil {
+			return r.Err.Message
+		}
+		for _, e := range r.Results {
+			switch {
+			case e.Err == nil:
+				out = append(out, e.ID.String()+" elected")
+			case e.Message == "":
+				out = append(out, e.ID.String()+" "+e.Err.Message)
+			default:
+				out = append(out, fmt.Sprintf("%v %s: %s", e.ID, e.Err.Message, e.Message))
+			}
+		}
+		if len(out) == 0 {
+			return "nothing"
+		}
 	case planner.CreateTopicsReply:
 		for _, t := range r.Topics {
 			if t.Err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"baton/cluster"
-	"baton/isr"
 )
 
 // Stats is the health of the cluster as metrics and the status show it.
@@ -14,7 +13,8 @@ type Stats struct {
 	Topics, Partitions, Offline, UnderReplicated, UnderMinISR int
 	// Led counts partitions with leadership information, as GlobalPartitionCount does.
 	Led int
-	// Imbalanced counts partitions not led by their preferred replica.
+	// Imbalanced counts partitions not led by their preferred replica, as
+	// PreferredReplicaImbalanceCount does: those without a leader too.
 	Imbalanced int
 	Brokers    map[int32]BrokerStats
 	Bad        []Bad    // znodes that cannot be understood now
@@ -88,7 +88,7 @@ func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 	if len(p.State.ISR) < int(m.set.MinISR) {
 		st.UnderMinISR++
 	}
-	if len(p.Assignment.Replicas) > 0 && p.State.Leader != p.Assignment.Replicas[0] && p.State.Leader != isr.NoLeader {
+	if len(p.Assignment.Replicas) > 0 && p.State.Leader != p.Assignment.Replicas[0] && !m.deleting[t.Name] {
 		st.Imbalanced++
 	}
 }

@@ -39,6 +39,7 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
 	delete(m.creating, name)
+	delete(m.asked, name)
 	if t == nil {
 		return
 	}
@@ -54,6 +55,9 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.inflight, id)
 	}
 	m.im.RemoveTopic(name)
+	for i := range t.Partitions {
+		m.refuseElections(partition.ID{Topic: name, Number: t.Partitions[i].Number})
+	}
 	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
 }
 

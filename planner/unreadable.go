@@ -14,6 +14,8 @@ const (
 	scopeLogDirs     = "/log_dir_event_notification"
 	scopeProducerIDs = "/latest_producer_id_block"
 	scopeConfig      = "/config/topics/" // and the topic
+	scopeDefaults    = "/config/brokers/<default>"
+	scopePreferred   = "/admin/preferred_replica_election"
 )
 
 // setUnreadable replaces what cannot be understood in a scope and names what is new.
@@ -31,8 +33,8 @@ func (m *Machine) setUnreadable(scope string, now []Bad) {
 	m.unreadable[scope] = now
 }
 
-// rereadConfigs asks again for topic configurations that could not be understood:
-// nothing watches them.
+// rereadConfigs asks again for topic configurations that could not be understood: one
+// that may not be read cannot be watched either.
 func (m *Machine) rereadConfigs() {
 	for _, scope := range sortedNames(m.unreadable) {
 		if topic, ok := strings.CutPrefix(scope, scopeConfig); ok {

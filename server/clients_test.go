@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -70,6 +71,10 @@ func TestSaramaAdmin(t *testing.T) {
 			meta, err := admin.DescribeTopics([]string{"by-sarama"})
 			if err != nil || len(meta) != 1 || len(meta[0].Partitions) != 2 || meta[0].Partitions[0].Leader != 1 {
 				t.Errorf("describe: %+v %v", meta, err)
+			}
+			results, err := admin.ElectLeaders(sarama.PreferredElection, map[string][]int32{"by-sarama": {0, 1}})
+			if err != nil || !errors.Is(results["by-sarama"][0].ErrorCode, sarama.KError(84)) || !errors.Is(results["by-sarama"][1].ErrorCode, sarama.ErrNoError) {
+				t.Errorf("elections: %+v %v", results, err)
 			}
 			if _, err := admin.ListConsumerGroups(); err != nil {
 				t.Errorf("list groups: %v", err)

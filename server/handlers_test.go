@@ -258,3 +258,82 @@ func TestControlledShutdownNamesWhatIsLeft(t *testing.T) {
 		}
 	}
 }
+
+func TestElectLeadersMapsTheRequest(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	var call planner.ElectLeaders
+	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+		call, _ = body.(planner.ElectLeaders)
+		id := func(topic string, n int32) partition.ID { return partition.ID{Topic: topic, Number: n} }
+		return planner.ElectLeadersReply{Results: []planner.ElectionResult{
+			{ID: id("a", 0)}, {ID: id("a", 3), Err: kerr.ElectionNotNeeded}, {ID: id("b", 1), Err: kerr.RequestTimedOut},
+			{ID: id("b", 2), Err: kerr.UnknownTopicOrPartition, Message: "The partition does not exist."}}}, nil
+	}
+	for version := int16(0); version <= 2; version++ {
+		req := kmsg.NewPtrElectLeadersRequest()
+		req.Version, req.ElectionType, req.TimeoutMillis = version, 1, 1234
+		req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "b", Partitions: []int32{1, 2}}, {Topic: "a", Partitions: []int32{3, 0}}}
+		got := ask[*kmsg.ElectLeadersResponse](p, req)
+		want := planner.Unclean
+		if version == 0 {
+			want = planner.Preferred
+		}
+		if call.Type != want || call.All || call.Timeout != 1234 || len(call.Partitions) != 4 || call.Partitions[0].String() != "b-1" {
+			t.Errorf("v%d: call %+v", version, call)
+		}
+		if got.ErrorCode != 0 || len(got.Topics) != 2 || len(got.Topics[0].Partitions) != 2 || len(got.Topics[1].Partitions) != 2 {
+			t.Fatalf("v%d: %+v", version, got)
+		}
+		a, b := got.Topics[0].Partitions, got.Topics[1].Partitions
+		if a[0].ErrorCode != 0 || a[0].ErrorMessage != nil || a[1].ErrorCode != 84 || *a[1].ErrorMessage != "Leader election not needed for topic partition." ||
+			b[0].ErrorCode != 7 || b[0].ErrorMessage != nil || b[1].ErrorCode != 3 || *b[1].ErrorMessage != "The partition does not exist." {
+			t.Errorf("v%d: %+v", version, got)
+		}
+		req.Topics = nil
+		if ask[*kmsg.ElectLeadersResponse](p, req); !call.All || len(call.Partitions) != 0 {
+			t.Errorf("v%d: call for all %+v", version, call)
+		}
+	}
+}
+
+func TestElectLeadersThatCannotBe(t *testing.T) {
+	r := newRig(t, 1, func(c *server.Config) { c.CallTimeout = 30 * time.Millisecond })
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.Version, req.ElectionType, req.TimeoutMillis = 2, 7, 1
+	req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "a", Partitions: []int32{3}}}
+	p := r.dial(t)
+	want := func(code int16) {
+		t.Helper()
+		got := ask[*kmsg.ElectLeadersResponse](p, req)
+		if got.ErrorCode != code || len(got.Topics) != 1 || got.Topics[0].Partitions[0].ErrorCode != code {
+			t.Errorf("want code %d, got %+v", code, got)
+		}
+	}
+	want(-1) // there is no such type
+	if len(r.ctl.Calls()) != 0 {
+		t.Error("asked for all the same")
+	}
+	req.ElectionType = 0
+	r.ctl.Answer = func(context.Context, planner.CallBody) (planner.ReplyBody, error) {
+		return planner.ElectLeadersReply{Err: kerr.NotController}, nil
+	}
+	want(41)
+	r.ctl.Answer = func(ctx context.Context, _ planner.CallBody) (planner.ReplyBody, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	want(7)
+	r.ctl.Answer = func(ctx context.Context, _ planner.CallBody) (planner.ReplyBody, error) {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(60 * time.Millisecond): // longer than other calls may take
+			return planner.ElectLeadersReply{Results: []planner.ElectionResult{{ID: partition.ID{Topic: "a", Number: 3}}}}, nil
+		}
+	}
+	req.TimeoutMillis = 60_000
+	want(0)
+	r.ctl.SetActive(false)
+	want(41)
+}

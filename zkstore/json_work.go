@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"baton/partition"
 )
 
 // decodeReassign returns the topics named in /admin/reassign_partitions, sorted.
@@ -102,4 +104,33 @@ func encodeBlock(broker int32, start int64) []byte {
 		Start   string `json:"block_start"`
 		End     string `json:"block_end"`
 	}{1, broker, strconv.FormatInt(start, 10), strconv.FormatInt(start+blockSize-1, 10)})
+}
+
+// decodePreferred returns the partitions named in /admin/preferred_replica_election.
+func decodePreferred(data []byte) ([]partition.ID, error) {
+	o, err := parseObject(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(o, 1, 1); err != nil {
+		return nil, err
+	}
+	list, err := required[[]json.RawMessage](o, "partitions", "a list")
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]partition.ID, len(list))
+	for i, raw := range list {
+		p, err := parseObject(raw)
+		if err != nil {
+			return nil, err
+		}
+		if ids[i].Topic, err = required[string](p, "topic", kindString); err != nil {
+			return nil, err
+		}
+		if ids[i].Number, err = required[int32](p, "partition", kindInt); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }

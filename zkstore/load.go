@@ -50,6 +50,9 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	}
 	c.Deleting, c.Reassigning, st.known.work = work.Deleting, work.Reassigning, work
 	st.known.work.Bad = nil
+	if c.Defaults, st.known.defaults, err = st.readDefaults(ctx); err != nil {
+		return fail(err)
+	}
 	names, err := st.s.childrenW(ctx, pathTopics)
 	if err != nil {
 		return fail(err)
@@ -61,7 +64,7 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	c.Topics, c.States = news.Topics, news.States
 	st.mu.Lock()
 	// Run delivers what is there already and not part of Claimed.
-	st.dirty.logDirs, st.dirty.batons, st.dirty.work = true, true, true
+	st.dirty.logDirs, st.dirty.batons, st.dirty.work, st.dirty.preferred = true, true, true, true
 	st.mu.Unlock()
 	signal(st.wake)
 	return c, nil
@@ -113,6 +116,7 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 	for i, t := range reads {
 		if !nodes[i].exists {
 			delete(st.known.topics, t.Name)
+			delete(st.known.configs, t.Name)
 			continue
 		}
 		k := st.known.topics[t.Name]

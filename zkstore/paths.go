@@ -16,6 +16,8 @@ const (
 	pathBrokerIDs       = "/brokers/ids"
 	pathTopics          = "/brokers/topics"
 	pathTopicConfigs    = "/config/topics"
+	pathBrokerDefaults  = "/config/brokers/<default>"
+	pathPreferred       = "/admin/preferred_replica_election"
 	pathDeleteTopics    = "/admin/delete_topics"
 	pathReassign        = "/admin/reassign_partitions"
 	pathLogDirEvents    = "/log_dir_event_notification"

@@ -25,11 +25,11 @@ const (
 // ErrRoleLost, ErrSession, or ctx's error.
 func (st *Store) Run(ctx context.Context, sink func(planner.Event)) error {
 	defer st.unsubscribe()
-	r := &runner{st: st, sink: sink, topics: map[string]bool{}}
+	r := &runner{st: st, sink: sink, topics: map[string]bool{}, configs: map[string]need{}}
 	tick := time.NewTicker(reconcileEvery / reconcileSteps)
 	defer tick.Stop()
 	for {
-		for r.busy || len(r.topics) > 0 {
+		for r.busy || len(r.topics) > 0 || len(r.configs) > 0 {
 			r.busy = false
 			if err := r.step(ctx, st.takeDirt()); err != nil {
 				return fmt.Errorf("following the cluster: %w", err)
@@ -50,13 +50,14 @@ func (st *Store) Run(ctx context.Context, sink func(planner.Event)) error {
 
 // runner is Run's state.
 type runner struct {
-	st     *Store
-	sink   func(planner.Event)
-	busy   bool
-	topics map[string]bool // waiting to be read; true: no event asked for it
-	round  []string        // topics of the running reconcile that are still to come
-	slice  int             // how many of them in each step
-	ticks  int
+	st      *Store
+	sink    func(planner.Event)
+	busy    bool
+	topics  map[string]bool // waiting to be read; true: no event asked for it
+	configs map[string]need // topics whose configurations wait to be read
+	round   []string        // topics of the running reconcile that are still to come
+	slice   int             // how many of them in each step
+	ticks   int
 }
 
 // step reads what is dirty, the most urgent first.
@@ -75,6 +76,8 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 		paths []string
 	}{
 		{d.brokers || d.rereadBrokers, func(ctx context.Context) (bool, error) { return r.brokers(ctx, d.rereadBrokers) }, true, []string{pathBrokerIDs}},
+		{d.defaults, r.defaults, false, []string{pathBrokerDefaults}},
+		{d.preferred, r.preferred, false, []string{pathPreferred}},
 		{d.work, r.work, false, []string{pathDeleteTopics, pathReassign}},
 		{d.batons, r.batons, false, []string{pathBatonIDs}},
 		{d.logDirs, r.logDirs, true, []string{pathLogDirEvents}},
@@ -97,7 +100,11 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 			r.topics[name] = false
 		}
 	}
-	return r.someTopics(ctx)
+	if err := r.someTopics(ctx); err != nil {
+		return err
+	}
+	r.wantConfigs(d.configs, unasked)
+	return r.someConfigs(ctx)
 }
 
 func (r *runner) brokers(ctx context.Context, asked bool) (changed bool, err error) {
@@ -264,6 +271,7 @@ func (r *runner) reconcile() {
 		r.st.mu.Lock()
 		d := &r.st.dirty
 		d.role, d.brokers, d.topicList, d.work, d.batons, d.logDirs, d.unasked = true, true, true, true, true, true, true
+		d.defaults, d.preferred = true, true
 		r.st.mu.Unlock()
 		r.busy = true
 	}

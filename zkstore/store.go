@@ -37,7 +37,12 @@ type dirt struct {
 	unasked       bool
 	rereadBrokers bool // asked for: deliver even if nothing is new
 	topics        map[string]bool
+	configs       map[string]need // by topic
+
+	defaults, preferred bool
 }
+
+func newDirt() dirt { return dirt{topics: map[string]bool{}, configs: map[string]need{}} }
 
 // known is what was last delivered, to deliver differences only.
 type known struct {
@@ -45,8 +50,11 @@ type known struct {
 	topics  map[string]*knownTopic
 	work    planner.WorkChanged
 	batons  planner.BatonsChanged
-	logDirs map[string]bool // notifications that were delivered
-	badDirs []planner.Bad   // those that cannot be understood
+	logDirs map[string]bool          // notifications that were delivered
+	badDirs []planner.Bad            // those that cannot be understood
+	configs map[string]settingsStamp // of topics, those ever asked for
+
+	defaults, preferred settingsStamp
 }
 
 // stamp identifies a znode's incarnation and content.
@@ -63,8 +71,8 @@ type knownTopic struct {
 // this moment, so nothing is lost between Load and Run.
 func (s *Session) Store(fence epoch.Fence) *Store {
 	st := &Store{s: s, fence: fence, slots: make(chan struct{}, s.cfg.InFlight), wake: make(chan struct{}, 1)}
-	st.dirty.topics = map[string]bool{}
-	st.known = known{brokers: map[string]stamp{}, topics: map[string]*knownTopic{}, logDirs: map[string]bool{}}
+	st.dirty = newDirt()
+	st.known = known{brokers: map[string]stamp{}, topics: map[string]*knownTopic{}, logDirs: map[string]bool{}, configs: map[string]settingsStamp{}}
 	st.unsubscribe = s.subscribe(st.event)
 	return st
 }
@@ -94,6 +102,12 @@ func (st *Store) event(ev zk.Event) {
 		d.topics[name] = true
 	case ev.Path == pathDeleteTopics, ev.Path == pathReassign:
 		d.work = true
+	case ev.Path == pathBrokerDefaults:
+		d.defaults = true
+	case ev.Path == pathPreferred:
+		d.preferred = true
+	case dir == pathTopicConfigs:
+		d.configs[name] = max(d.configs[name], needNews)
 	case ev.Path == pathBatonIDs:
 		d.batons = true
 	case ev.Path == pathLogDirEvents, dir == pathLogDirEvents:
@@ -109,7 +123,7 @@ func (st *Store) takeDirt() dirt {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	d := st.dirty
-	st.dirty = dirt{topics: map[string]bool{}}
+	st.dirty = newDirt()
 	return d
 }
 
@@ -180,21 +194,6 @@ func (st *Store) readState(ctx context.Context, id partition.ID) (planner.StateR
 		r.Bad = statePath(id) + ": " + err.Error()
 	}
 	return r, nil
-}
-
-// ReadTopicUnclean reads a topic's own unclean.leader.election.enable.
-func (st *Store) ReadTopicUnclean(ctx context.Context, topic string) planner.TopicConfigRead {
-	r := planner.TopicConfigRead{Topic: topic}
-	n, err := st.s.get(ctx, topicConfigPath(topic))
-	if err == nil && n.exists {
-		if r.Unclean, err = decodeUnclean(n.data); err != nil {
-			err = fmt.Errorf("%s: %w", topicConfigPath(topic), err)
-		}
-	}
-	if err != nil {
-		r.Bad = err.Error()
-	}
-	return r
 }
 
 // readTopic reads a topic's znode and has its changes reported.

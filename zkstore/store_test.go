@@ -177,9 +177,6 @@ func TestCommitOnServer(t *testing.T) {
 	if err != nil || got[0].Outcome != planner.Applied || got[1].Outcome != planner.Conflict || got[2].Start+got[3].Start != 1000 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if r := st.ReadTopicUnclean(t.Context(), "new"); r.Bad != "" || r.Unclean != nil {
-		t.Errorf("%+v", r)
-	}
 }
 
 func TestCommitWithLostReply(t *testing.T) {

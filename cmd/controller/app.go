@@ -28,6 +28,7 @@ type app struct {
 	signals   func() (signals <-chan os.Signal, stop func())
 	newNode   newNode
 	connect   check.Connect
+	elector   func(addrs []string) (elector, error)
 
 	flags   flags
 	started bool // the command line was understood: an error from here on is not one of usage
@@ -93,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
-		a.handoverCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
+		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		nameVariables(c)
 	}
@@ -128,7 +129,7 @@ func (a *app) changeFlags(c *cobra.Command) {
 
 // variable is the environment variable of a flag: --config is BATON_CONFIG.
 func variable(flag string) string {
-	return "BATON_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return "BATON_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
 }
 
 // nameVariables puts each flag's variable into its help.

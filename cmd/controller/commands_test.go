@@ -160,7 +160,7 @@ func TestUsage(t *testing.T) {
 
 // TestHelp: every command has an example, and every flag names its variable.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"run", "check", "config check", "config reload", "config log-level", "takeover", "handback", "handover", "status", "version"} {
+	for _, args := range []string{"run", "check", "config check", "config reload", "config log-level", "takeover", "handback", "handover", "elect", "status", "version"} {
 		r := command(t, nil, append(strings.Fields(args), "--help")...)
 		r.want(t, 0, "Examples:")
 		for line := range strings.Lines(r.out) {

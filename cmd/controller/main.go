@@ -12,7 +12,7 @@ func main() {
 	a := &app{
 		in: os.Stdin, out: os.Stdout, errs: os.Stderr, environ: os.Environ(),
 		tty: isTerminal(os.Stdin), color: isTerminal(os.Stdout),
-		newNode: newRealNode, connect: realConnect,
+		newNode: newRealNode, connect: realConnect, elector: newSaramaElector,
 	}
 	signals := make(chan os.Signal, 4)
 	a.signals = func() (<-chan os.Signal, func()) {

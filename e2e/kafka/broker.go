@@ -104,6 +104,7 @@ func (c *Cluster) brokerProperties(b *Broker) properties {
 		"log.dirs":                                 strings.Join(b.dataDirs, ","),
 		"auto.create.topics.enable":                strconv.FormatBool(c.opts.AutoCreateTopics),
 		"replica.lag.time.max.ms":                  "10000",
+		"auto.leader.rebalance.enable":             "false", // leaders move when a test has them move
 		"group.initial.rebalance.delay.ms":         "0",
 		"offsets.topic.replication.factor":         internalReplicas,
 		"offsets.topic.num.partitions":             "4",

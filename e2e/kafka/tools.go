@@ -53,6 +53,20 @@ func (c *Cluster) Topics(ctx context.Context, args ...string) (ToolResult, error
 	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
 }
 
+// LeaderElection runs kafka-leader-election.
+func (c *Cluster) LeaderElection(ctx context.Context, args ...string) (ToolResult, error) {
+	class, err := c.firstClass("org.apache.kafka.tools.LeaderElectionCommand", "kafka.admin.LeaderElectionCommand")
+	if err != nil {
+		return ToolResult{}, err
+	}
+	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
+}
+
+// Configs runs kafka-configs.
+func (c *Cluster) Configs(ctx context.Context, args ...string) (ToolResult, error) {
+	return c.Tool(ctx, "kafka.admin.ConfigCommand", append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
+}
+
 // ConsoleProducer sends the lines of stdin to a topic.
 func (c *Cluster) ConsoleProducer(ctx context.Context, stdin io.Reader, topic string, args ...string) (ToolResult, error) {
 	class, err := c.firstClass("org.apache.kafka.tools.ConsoleProducer", "kafka.tools.ConsoleProducer")

@@ -11,6 +11,8 @@ import (
 	"baton/partition"
 	"baton/planner"
 	"baton/server"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Controller answers calls the easy way, from an image that it owns.
@@ -83,6 +85,8 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 		return c.create(b), nil
 	case planner.AlterPartition:
 		return accept(b), nil
+	case planner.ElectLeaders:
+		return c.elect(b), nil
 	case planner.ControlledShutdown:
 		return planner.ControlledShutdownReply{Remaining: led(c.view.Image, b.Broker)}, nil
 	default:
@@ -104,6 +108,26 @@ func (c *Controller) create(b planner.CreateTopics) planner.CreateTopicsReply {
 			c.view.Image.PutTopic(Topic(t.Name, t.ID, int(n), replicas))
 		}
 		re.Topics = append(re.Topics, planner.NewTopicReply{Name: t.Name, ID: t.ID, Partitions: n, Factor: int16(factor)})
+	}
+	return re
+}
+
+// elect finds no election needed for the first partition of each topic and holds one for
+// every other.
+func (c *Controller) elect(b planner.ElectLeaders) planner.ElectLeadersReply {
+	ids := b.Partitions
+	if b.All {
+		c.view.Image.Each(func(t *cluster.Topic, p *cluster.Partition) {
+			ids = append(ids, partition.ID{Topic: t.Name, Number: p.Number})
+		})
+	}
+	re := planner.ElectLeadersReply{Results: []planner.ElectionResult{}}
+	for _, id := range ids {
+		r := planner.ElectionResult{ID: id}
+		if id.Number == 0 {
+			r.Err = kerr.ElectionNotNeeded
+		}
+		re.Results = append(re.Results, r)
 	}
 	return re
 }

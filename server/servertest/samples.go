@@ -217,6 +217,16 @@ func failing(_ context.Context, body planner.CallBody) (planner.ReplyBody, error
 			re.Err = kerr.StaleBrokerEpoch
 		}
 		return re, nil
+	case planner.ElectLeaders:
+		re := planner.ElectLeadersReply{Results: []planner.ElectionResult{}}
+		for i, id := range b.Partitions {
+			result := planner.ElectionResult{ID: id, Err: kerr.RequestTimedOut}
+			if i%2 == 0 {
+				result.Err, result.Message = kerr.PreferredLeaderNotAvailable, "it is not there"
+			}
+			re.Results = append(re.Results, result)
+		}
+		return re, nil
 	case planner.ControlledShutdown:
 		return planner.ControlledShutdownReply{Err: kerr.StaleBrokerEpoch, Remaining: []partition.ID{}}, nil
 	default:

@@ -28,7 +28,8 @@ type baton struct {
 	brokers watcher
 	topics  watcher
 	bounced map[bounce]bool
-	idle    bool // the last step had no effects
+	configs map[string]bool // topics whose configuration is watched
+	idle    bool            // the last step had no effects
 }
 
 // watcher keeps at most one reader under way; news during a read starts another one.
@@ -124,6 +125,9 @@ func (b *baton) step(ev planner.Event) {
 	for _, r := range plan.Requests {
 		b.send(r)
 	}
+	if plan.Again {
+		b.later(func() { b.step(planner.Continue{}) })
+	}
 	if plan.RereadBrokers {
 		b.kickBrokers()
 	}
@@ -208,6 +212,7 @@ func (b *baton) drop() {
 	}
 	b.chans, b.writing = map[int32]*channel{}, map[partition.ID]uint64{}
 	b.brokers, b.topics, b.bounced = watcher{}, watcher{}, map[bounce]bool{}
+	b.configs = map[string]bool{}
 }
 
 // reclaim verifies the fence; if it holds although a broker knows a higher epoch, it
@@ -269,7 +274,9 @@ func (b *baton) load() {
 			b.later(func() {
 				b.loading, b.leading = false, true
 				s.mark("claimed")
+				c.Defaults.Unclean = z.defaultUnclean
 				b.step(c)
+				b.reportPreferred()
 				b.brokers.busy, b.topics.busy = false, false
 				if b.leading && b.brokers.again {
 					b.kickBrokers()

@@ -98,6 +98,10 @@ func (s *sim) clientCall() {
 		}
 		return
 	}
+	if s.r.chance(50) {
+		s.electLeaders(b)
+		return
+	}
 	name := pick(&s.r, []string{"new-a", "new-b", "new-c"})
 	t := planner.NewTopic{Name: name, Partitions: int32(1 + s.r.n(2)), Factor: int16(1 + s.r.n(3)), ID: s.freshID(), Seed: s.r.next()}
 	body := planner.CreateTopics{Topics: []planner.NewTopic{t}, Timeout: s.r.between(0, 3000), ValidateOnly: s.r.chance(10)}

@@ -32,11 +32,7 @@ func (s *sim) checkWrite(f epoch.Fence, id partition.ID, prev, next partition.St
 	case next.Leader != isr.NoLeader && !prev.ISR.Has(next.Leader):
 		s.mark("unclean")
 		s.damaged[id] = true
-		allowed, set := s.zk.unclean[id.Topic]
-		if !set {
-			allowed = s.p.settings.UncleanElection
-		}
-		if !allowed {
+		if !s.mayBeUnclean(id) {
 			s.failf("%v: leader from outside the ISR: %v over %v", id, next, prev)
 		}
 		if len(next.ISR) != 1 || s.p.settings.LeaderRecovery && next.Recovery != isr.Recovering {
@@ -163,6 +159,7 @@ func (s *sim) checkWell() {
 	for _, token := range sortedKeys(s.calls) {
 		s.failf("call %d of %d ms was never answered", token, s.calls[token].since)
 	}
+	s.checkElections()
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")
 	}

@@ -147,11 +147,8 @@ func (b *baton) read(r planner.Read) {
 	s := b.s
 	b.later(func() {
 		if r.TopicConfig != "" {
-			ev := planner.TopicConfigRead{Topic: r.TopicConfig}
-			if v, ok := s.zk.unclean[r.TopicConfig]; ok {
-				ev.Unclean = &v
-			}
-			b.later(func() { b.step(ev) })
+			b.configs[r.TopicConfig] = true
+			b.step(s.zk.topicConfig(r.TopicConfig)) // zkstore delivers in the order of its reads
 			return
 		}
 		var ev planner.Refreshed

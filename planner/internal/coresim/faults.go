@@ -48,6 +48,7 @@ func chooseParams(r *rng) params {
 	p.settings = planner.Settings{
 		UncleanElection: r.chance(15), Partitions: 1, Factor: 2, TopicIDs: r.chance(80), LeaderRecovery: r.chance(70),
 		MaxPerRequest: some(r, 3), RetryAfter: 200, ToldWait: 500,
+		AutoRebalance: r.chance(50), RebalanceEvery: r.between(1000, 8000), RebalancePercent: 10 * r.n(4),
 	}
 	for _, k := range allFaults {
 		if r.chance(45) {
@@ -115,6 +116,8 @@ var allFaults = []func(*sim){
 	func(s *sim) { s.rivalClaims() },
 	func(s *sim) { s.autoCreate() },
 	func(s *sim) { s.clientCall() },
+	func(s *sim) { s.preferredZnode() },
+	func(s *sim) { s.toggleUnclean() },
 	func(s *sim) { s.badBroker() },
 	func(s *sim) { s.marker() },
 	func(s *sim) { // a topic is removed

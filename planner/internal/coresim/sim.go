@@ -58,8 +58,10 @@ type sim struct {
 	acked map[partition.ID][]int
 	// damaged: partitions whose acknowledged records may be gone for a permitted reason.
 	damaged map[partition.ID]bool
-	record  int
-	marks   map[string]int
+	// accepted: partitions for which somebody has asked for an unclean election, until when.
+	accepted map[partition.ID]planner.Millis
+	record   int
+	marks    map[string]int
 
 	tracing bool
 	log     strings.Builder
@@ -73,7 +75,7 @@ type sim struct {
 func Run(seed uint64, bugs Bugs, trace bool) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
-		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, marks: map[string]int{},
+		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, accepted: map[partition.ID]planner.Millis{}, marks: map[string]int{},
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)

@@ -25,10 +25,15 @@ type zookeeper struct {
 	graves   map[partition.ID]*stateNode // of deleted topics, which never come back
 	unclean  map[string]bool             // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
-	dirs     []notification
-	notified int
-	block    int64
-	pausedTo planner.Millis // the quorum is gone until then
+	// defaultUnclean is the cluster's dynamic default; revoked are topics whose permission has
+	// just ended, until when decisions made before may come in.
+	defaultUnclean *bool
+	revoked        map[string]planner.Millis
+	preferred      *planner.PreferredRequested
+	dirs           []notification
+	notified       int
+	block          int64
+	pausedTo       planner.Millis // the quorum is gone until then
 }
 
 type holderNode struct {
@@ -67,7 +72,7 @@ type notification struct {
 func newZooKeeper(s *sim) *zookeeper {
 	return &zookeeper{
 		s: s, zxid: 100, sessions: map[int64]bool{}, brokers: map[int32]*brokerNode{}, topics: map[string]*topicNode{},
-		states: map[partition.ID]*stateNode{}, graves: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, deleting: map[string]bool{},
+		states: map[partition.ID]*stateNode{}, graves: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, revoked: map[string]planner.Millis{}, deleting: map[string]bool{},
 	}
 }
 
@@ -221,6 +226,11 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 		z.block += 1000
 		z.tick()
 	case planner.DeleteNotifications:
+		if slices.Contains(b.Paths, preferredPath) {
+			z.preferred = nil
+			z.s.mark("preferred-znode")
+			z.s.watchPreferred()
+		}
 		z.dirs = slices.DeleteFunc(z.dirs, func(n notification) bool { return slices.Contains(b.Paths, n.path) })
 		z.tick()
 	}
