@@ -158,7 +158,12 @@ func (im *Image) PutTopic(t Topic) {
 		im.ids[t.ID] = t.Name
 	}
 	for i := range t.Partitions {
-		im.index(partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}, t.Partitions[i].Assignment.Replicas)
+		p := &t.Partitions[i]
+		p.hosts = p.Told().Replicas
+		if p.Assignment.Settled(p.State.LeaderAndISR) {
+			p.hosts = p.Assignment.Replicas // until the removed ones are gone from the znode too
+		}
+		im.index(partition.ID{Topic: t.Name, Number: p.Number}, p.hosts)
 	}
 }
 
@@ -170,7 +175,7 @@ func (im *Image) RemoveTopic(name string) {
 	}
 	for i := range t.Partitions {
 		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
-		for _, b := range t.Partitions[i].Assignment.Replicas {
+		for _, b := range t.Partitions[i].hosts {
 			delete(im.hosted[b], id)
 		}
 	}
@@ -222,7 +227,8 @@ func (im *Image) PartitionCount() int {
 	return n
 }
 
-// PartitionsOn returns the partitions that have a replica on a broker, sorted.
+// PartitionsOn returns the partitions that have a replica on a broker, sorted: assigned
+// ones, and members of the ISR that the assignment did not name when it was put in.
 func (im *Image) PartitionsOn(broker int32) []partition.ID {
 	out := make([]partition.ID, 0, len(im.hosted[broker]))
 	for id := range im.hosted[broker] {
@@ -278,7 +284,7 @@ func (im *Image) EligibleForISR(p *Partition, id int32) bool {
 // order, as UpdateMetadata v4+ reports them. A leaving broker counts, as in Kafka.
 func (im *Image) OfflineReplicas(p *Partition) []int32 {
 	out := []int32{}
-	for _, id := range p.Assignment.Replicas {
+	for _, id := range p.Told().Replicas {
 		if s := im.Standing(p, id); s != partition.Alive && s != partition.Lapsed {
 			out = append(out, id)
 		}

@@ -19,6 +19,8 @@ func (m *Machine) call(c Call) {
 		m.allocateProducerIDs(c.Token, b)
 	case CreateTopics:
 		m.createTopics(c.Token, b)
+	case AlterReassignments:
+		m.alterReassignments(c.Token, b)
 	}
 }
 
@@ -38,6 +40,8 @@ func notController(body CallBody) ReplyBody {
 			r.Topics = append(r.Topics, NewTopicReply{Name: t.Name, Err: kerr.NotController})
 		}
 		return r
+	case AlterReassignments:
+		return AlterReassignmentsReply{Err: kerr.NotController}
 	}
 	return nil
 }
@@ -71,12 +75,16 @@ func (m *Machine) failCalls() {
 	for _, c := range m.creates {
 		m.reply(c.token, notController(c.body))
 	}
+	for _, c := range m.moveCalls {
+		m.reply(c.token, AlterReassignmentsReply{Err: kerr.NotController})
+	}
 }
 
 // settleCalls answers the calls that have become answerable.
 func (m *Machine) settleCalls() {
 	m.settleShutdowns()
 	m.settleCreates()
+	m.settleMoves()
 }
 
 // staleEpoch reports whether a broker speaks as another incarnation than the one

@@ -17,7 +17,7 @@ func (m *Machine) claim(c Claimed) {
 	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
 	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))
 	m.reread = m.now + 30_000
-	m.setWork(c.Deleting, c.Reassigning)
+	m.setWork(c.Deleting)
 	for _, b := range c.Brokers {
 		if !m.im.IsBaton(b.ID) {
 			m.im.PutBroker(b) // repairs choose among them
@@ -34,6 +34,7 @@ func (m *Machine) claim(c Claimed) {
 		m.brokerUp(b)
 	}
 	m.repairAll()
+	m.legacyRead(c.Reassigning)
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 		m.touch(partition.ID{Topic: t.Name, Number: p.Number})
 	})

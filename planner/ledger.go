@@ -99,9 +99,9 @@ func (l *ledger) untell() {
 // announceLeadership has all replicas told of a new leader epoch, and everybody of the
 // new state.
 func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
-	for _, b := range p.Assignment.Replicas {
+	for _, b := range p.Told().Replicas {
 		if l := m.ledgers[b]; l != nil {
-			l.addLAI(id, false)
+			l.addLAI(id, m.isNewOn(b, id, p))
 			delete(l.later, id)
 		}
 	}

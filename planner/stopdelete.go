@@ -118,3 +118,11 @@ func (m *Machine) removalsReplied(e BrokerReplied, l *ledger, out *outstanding) 
 		m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not say whether it deleted %d of %d replicas", e.Broker, missing, len(out.removals))})
 	}
 }
+
+// withdrawRemoval takes a deletion back that has not been sent. After one that may have
+// been, on this connection or an earlier one, LeaderAndIsr goes out behind the answer.
+func (m *Machine) withdrawRemoval(broker int32, id partition.ID) {
+	if l := m.ledgers[broker]; l != nil && l.removals[id] != nil && l.removals[id].again == 0 {
+		delete(l.removals, id)
+	}
+}

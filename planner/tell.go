@@ -64,7 +64,7 @@ func (m *Machine) settled(l *ledger) []partition.ID {
 func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknownLeader bool) {
 	for _, id := range sorted(l.lai) {
 		t, p := m.im.Topic(id.Topic), m.im.Partition(id)
-		if p == nil || !p.Known || !slices.Contains(p.Assignment.Replicas, broker) {
+		if p == nil || !p.Known || !slices.Contains(p.Told().Replicas, broker) {
 			delete(l.lai, id)
 			continue
 		}
@@ -120,7 +120,7 @@ func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID)
 		l.out.items[id] = isNew
 		delete(l.lai, id)
 		leaders[p.State.Leader] = true
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment, IsNew: isNew})
+		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), IsNew: isNew})
 	}
 	for _, o := range m.im.Brokers() {
 		if leaders[o.ID] {
@@ -139,7 +139,7 @@ func (m *Machine) updateMetadata(b *cluster.Broker, l *ledger, ids []partition.I
 			continue
 		}
 		l.out.items[id] = false
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment, Offline: m.im.OfflineReplicas(p)})
+		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), Offline: m.im.OfflineReplicas(p)})
 	}
 	l.out.live, l.out.knows = m.liveGen, map[int32]bool{}
 	// Until it is answered only what is in both lists is known for certain: if the answer
@@ -179,7 +179,7 @@ func (m *Machine) stopReplica(b *cluster.Broker, l *ledger) Request {
 		delete(l.sr, id)
 		if p := m.im.Partition(id); p != nil && p.Known {
 			l.out.items[id] = false
-			r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment})
+			r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told()})
 		}
 	}
 	return r
