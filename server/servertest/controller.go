@@ -83,6 +83,12 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 		return c.create(b), nil
 	case planner.AlterPartition:
 		return accept(b), nil
+	case planner.AlterReassignments:
+		re := planner.AlterReassignmentsReply{}
+		for _, i := range b.Items {
+			re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: i.ID})
+		}
+		return re, nil
 	case planner.ControlledShutdown:
 		return planner.ControlledShutdownReply{Remaining: led(c.view.Image, b.Broker)}, nil
 	default:
