@@ -92,6 +92,7 @@ func (m *Machine) alter(it *alterItem) {
 	case isr.Ahead:
 		m.alterAhead(it)
 	case isr.Fenced:
+		m.stray(it.id, p, it.req.Sender)
 		m.answerAlter(it, kerr.FencedLeaderEpoch, isr.LeaderAndISR{})
 	default:
 		m.misled(it.id, p, it.req.ISR)

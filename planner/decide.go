@@ -283,6 +283,8 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 		m.im.Adopt(p, s.State, s.Zxid)
 		if known {
 			m.retell(s.ID, was, p)
+		} else if p.Assignment.Reassigning() {
+			m.bump[s.ID] = partition.Reassign // whoever began it may not have told the leader
 		}
 		m.announceLeadership(s.ID, p)
 	}

@@ -133,7 +133,11 @@ func (m *Machine) dismiss(id partition.ID, p *cluster.Partition) {
 	for _, b := range slices.Sorted(maps.Keys(d.brokers)) {
 		switch x := d.brokers[b]; {
 		case slices.Contains(told.Replicas, b): // needed after all
-			m.withdrawRemoval(b, id)
+			if l := m.ledgers[b]; l != nil && (x.on != nil || x.done) {
+				if _, due := l.lai[id]; due {
+					l.lai[id] = true // its log may be gone already
+				}
+			}
 			delete(d.brokers, b)
 		case x.outside || settled:
 			m.askRemoval(id, p, b, x)
@@ -169,6 +173,9 @@ func (m *Machine) askRemoval(id partition.ID, p *cluster.Partition, b int32, x *
 		}
 		m.touch(id)
 	})
+	if r := l.removals[id]; r != nil { // else it is under way already
+		r.unlessNeeded = true
+	}
 }
 
 // removed reports whether a settled reassignment can end: live brokers have deleted what
@@ -275,6 +282,15 @@ func reassigning(t *cluster.Topic) (n int) {
 		}
 	}
 	return n
+}
+
+// stray has a replica deleted whose broker still leads by an older assignment: whoever
+// took it away was stopped before the broker could be told.
+func (m *Machine) stray(id partition.ID, p *cluster.Partition, broker int32) {
+	if !slices.Contains(p.Told().Replicas, broker) && !slices.Contains(p.Assignment.Replicas, broker) {
+		m.dismissal(id).broker(broker).outside = true
+		m.touch(id)
+	}
 }
 
 // misled: a leader that asks for a member that is no replica has not heard of the newest

@@ -119,11 +119,14 @@ func (m *Machine) shrinkLegacy() {
 		}
 	}
 	l.writing, l.shrunk = true, false
+	zxid := l.zxid
 	m.write(w, func(r Result) {
 		l.writing = false
 		switch r.Outcome {
 		case Applied:
-			l.version = r.Version
+			if l.zxid == zxid { // else a newer znode has been read meanwhile
+				l.version = r.Version
+			}
 		case Conflict: // somebody has replaced it; the watch brings what is there
 		case Failed:
 			l.shrunk, l.again = true, m.now+m.set.RetryAfter

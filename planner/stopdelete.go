@@ -17,6 +17,8 @@ type removal struct {
 	// again is when it may be sent: later than now after an answer that was lost, see
 	// lostRemovals, or that left the replica out.
 	again Millis
+	// unlessNeeded: dropped if the replica belongs to its partition again.
+	unlessNeeded bool
 }
 
 // stopAndDelete has a broker stop a replica and delete its log (StopReplica with
@@ -50,7 +52,8 @@ func (m *Machine) stopAndDelete(broker int32, id partition.ID, e epoch.Leader, d
 
 // removable returns the deletions that may go out now: Kafka's order tells a broker first
 // that the partition is gone, then to delete it (09.3).
-func (m *Machine) removable(l *ledger) []partition.ID {
+func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
+	m.dropNeeded(broker, l)
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
 		_, um := l.um[id]
 		return um || l.removals[id].again > m.now
@@ -119,10 +122,13 @@ func (m *Machine) removalsReplied(e BrokerReplied, l *ledger, out *outstanding) 
 	}
 }
 
-// withdrawRemoval takes a deletion back that has not been sent. After one that may have
-// been, on this connection or an earlier one, LeaderAndIsr goes out behind the answer.
-func (m *Machine) withdrawRemoval(broker int32, id partition.ID) {
-	if l := m.ledgers[broker]; l != nil && l.removals[id] != nil && l.removals[id].again == 0 {
-		delete(l.removals, id)
+// dropNeeded takes deletions back of replicas that are to stay after all. One that may have
+// been sent on an earlier connection must have been handled before the broker is told
+// anything else of the partition.
+func (m *Machine) dropNeeded(broker int32, l *ledger) {
+	for id, r := range l.removals {
+		if p := m.im.Partition(id); r.unlessNeeded && r.again <= m.now && p != nil && slices.Contains(p.Told().Replicas, broker) {
+			delete(l.removals, id)
+		}
 	}
 }

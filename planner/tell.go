@@ -29,8 +29,9 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true
 	}
+	gone := m.removable(b.ID, l)
 	ids, unknownLeader := m.sendable(b.ID, l)
-	gone := m.removable(l)
+	m.dropStops(b.ID, l)
 	switch {
 	case unknownLeader:
 		return m.updateMetadata(b, l, nil), true
@@ -87,6 +88,15 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 		ids = append(ids, id)
 	}
 	return m.limit(ids), unknownLeader
+}
+
+// dropStops forgets about stopping replicas that the broker is not to have any more.
+func (m *Machine) dropStops(broker int32, l *ledger) {
+	for id := range l.sr {
+		if p := m.im.Partition(id); p == nil || !slices.Contains(p.Told().Replicas, broker) {
+			delete(l.sr, id)
+		}
+	}
 }
 
 func (m *Machine) limit(ids []partition.ID) []partition.ID {

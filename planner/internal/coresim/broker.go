@@ -41,6 +41,7 @@ type hosted struct {
 	version   epoch.Partition
 	leader    int32
 	isr       isr.Set
+	replicas  []int32
 	pending   isr.Set // asked for; its additions count for the high watermark already
 	frozen    bool    // an error after which only a new leader epoch helps (08.3)
 	leading   bool
@@ -219,6 +220,7 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 	if ps.State.PartitionEpoch < h.version {
 		return 0
 	}
+	h.replicas = ps.Assignment.Replicas
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
 	if p.b.logs[id] == nil {
 		p.b.logs[id] = &plog{}

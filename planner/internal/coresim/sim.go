@@ -59,7 +59,10 @@ type sim struct {
 	// damaged: partitions whose acknowledged records may be gone for a permitted reason.
 	damaged map[partition.ID]bool
 	record  int
-	marks   map[string]int
+	// ends: what partitions may be assigned to at the end.
+	ends       map[partition.ID][][]int32
+	endedEarly int
+	marks      map[string]int
 
 	tracing bool
 	log     strings.Builder
@@ -73,7 +76,7 @@ type sim struct {
 func Run(seed uint64, bugs Bugs, trace bool) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
-		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, marks: map[string]int{},
+		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, ends: map[partition.ID][][]int32{}, marks: map[string]int{},
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)
