@@ -264,10 +264,11 @@ func (im *Image) Standing(p *Partition, id int32) partition.Standing {
 }
 
 // Adopt takes in a state that was read from ZooKeeper. Members whose restart we know of
-// and that this state neither removes nor decides about anew stay lapsed.
+// and that this state neither removes nor decides about anew stay lapsed. So do all of a
+// state that could not be read for a while: it may be one of ours, decided before they did.
 func (im *Image) Adopt(p *Partition, s partition.State, zxid int64) {
 	var lapsed []int32
-	if p.Known && s.LeaderEpoch == p.State.LeaderEpoch {
+	if p.Known && (s.LeaderEpoch == p.State.LeaderEpoch || p.Broken != "") {
 		lapsed = p.State.ISR.Filter(func(id int32) bool { return s.ISR.Has(id) && im.Standing(p, id) == partition.Lapsed })
 	}
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed = true, s, zxid, im.view, lapsed

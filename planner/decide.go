@@ -277,14 +277,14 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	}
 	// A partition that could not be read was not told either, to brokers that came meanwhile.
 	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
-	p.Broken = ""
 	if changed {
 		was, known := p.Told(), p.Known
 		m.im.Adopt(p, s.State, s.Zxid)
+		p.Broken = ""
 		if known {
 			m.retell(s.ID, was, p)
-		} else if p.Assignment.Reassigning() {
-			m.bump[s.ID] = partition.Reassign // whoever began it may not have told the leader
+		} else {
+			m.unsure(s.ID, p)
 		}
 		m.announceLeadership(s.ID, p)
 	}

@@ -93,6 +93,14 @@ func (m *Machine) retell(id partition.ID, was partition.Assignment, p *cluster.P
 	}
 }
 
+// unsure has brokers hear of a reassignment that was found: whoever began it may not have
+// told the leader.
+func (m *Machine) unsure(id partition.ID, p *cluster.Partition) {
+	if p.Assignment.Reassigning() || !p.Told().Equal(p.Assignment) {
+		m.bump[id] = partition.Reassign
+	}
+}
+
 func (m *Machine) dismissal(id partition.ID) *dismissal {
 	d := m.dismissals[id]
 	if d == nil {
@@ -173,9 +181,11 @@ func (m *Machine) askRemoval(id partition.ID, p *cluster.Partition, b int32, x *
 		}
 		m.touch(id)
 	})
-	if r := l.removals[id]; r != nil { // else it is under way already
-		r.unlessNeeded = true
+	r := l.removals[id]
+	if r == nil {
+		r = l.out.removals[id] // under way already
 	}
+	r.unlessNeeded = true
 }
 
 // removed reports whether a settled reassignment can end: live brokers have deleted what
@@ -247,7 +257,11 @@ func (m *Machine) reassignTopic(name string) {
 		changed = true
 	}
 	if changed {
-		m.rewriteTopic(t, t.ID, parts, func(r Result) { m.movesWritten(name, t.Version, written, r) })
+		topicID := t.ID
+		if topicID.IsZero() {
+			topicID = m.fresh[name]
+		}
+		m.rewriteTopic(t, topicID, parts, func(r Result) { m.movesWritten(name, t.Version, written, r) })
 	}
 }
 

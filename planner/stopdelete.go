@@ -56,7 +56,8 @@ func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
 	m.dropNeeded(broker, l)
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
 		_, um := l.um[id]
-		return um || l.removals[id].again > m.now
+		r := l.removals[id]
+		return um || r.again > m.now || r.unlessNeeded && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
 	})
 	return m.limit(ids)
 }

@@ -160,9 +160,7 @@ func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
 		}
 		switch {
 		case before == nil || !before.Known:
-			if p.Assignment.Reassigning() {
-				m.bump[id] = partition.Reassign // whoever began it may not have told the leader
-			}
+			m.unsure(id, p)
 			m.announceLeadership(id, p)
 		case !before.Assignment.Equal(p.Assignment):
 			m.assignmentChanged(id, before, p)
