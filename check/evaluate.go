@@ -158,12 +158,12 @@ func (e *evaluation) role() {
 
 func (e *evaluation) work() {
 	const fix = "let it finish under the brokers' controller, then check again: a claim is refused until then"
-	items := slices.Clone(e.Role.InProgress)
-	for _, t := range e.Topics.Reassigning {
-		items = append(items, "topic "+t+" has adding or removing replicas")
-	}
-	if len(items) > 0 {
+	if items := e.Role.InProgress; len(items) > 0 {
 		e.add(Fail, "work in progress", fix, "%s", some(items))
+		return
+	}
+	if n := len(e.Topics.Reassigning); n > 0 {
+		e.add(OK, "work in progress", "", "no topic is being deleted; reassignments will go on: %s", some(e.Topics.Reassigning))
 		return
 	}
 	e.add(OK, "work in progress", "", "no topic is being deleted or reassigned")

@@ -158,7 +158,12 @@ func (im *Image) PutTopic(t Topic) {
 		im.ids[t.ID] = t.Name
 	}
 	for i := range t.Partitions {
-		im.index(partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}, t.Partitions[i].Assignment.Replicas)
+		p := &t.Partitions[i]
+		p.hosts = p.Told().Replicas
+		if p.Assignment.Settled(p.State.LeaderAndISR) {
+			p.hosts = p.Assignment.Replicas // until the removed ones are gone from the znode too
+		}
+		im.index(partition.ID{Topic: t.Name, Number: p.Number}, p.hosts)
 	}
 }
 
@@ -170,7 +175,7 @@ func (im *Image) RemoveTopic(name string) {
 	}
 	for i := range t.Partitions {
 		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
-		for _, b := range t.Partitions[i].Assignment.Replicas {
+		for _, b := range t.Partitions[i].hosts {
 			delete(im.hosted[b], id)
 		}
 	}
@@ -222,7 +227,8 @@ func (im *Image) PartitionCount() int {
 	return n
 }
 
-// PartitionsOn returns the partitions that have a replica on a broker, sorted.
+// PartitionsOn returns the partitions that have a replica on a broker, sorted: assigned
+// ones, and members of the ISR that the assignment did not name when it was put in.
 func (im *Image) PartitionsOn(broker int32) []partition.ID {
 	out := make([]partition.ID, 0, len(im.hosted[broker]))
 	for id := range im.hosted[broker] {
@@ -258,10 +264,11 @@ func (im *Image) Standing(p *Partition, id int32) partition.Standing {
 }
 
 // Adopt takes in a state that was read from ZooKeeper. Members whose restart we know of
-// and that this state neither removes nor decides about anew stay lapsed.
+// and that this state neither removes nor decides about anew stay lapsed. So do all of a
+// state that could not be read for a while: it may be one of ours, decided before they did.
 func (im *Image) Adopt(p *Partition, s partition.State, zxid int64) {
 	var lapsed []int32
-	if p.Known && s.LeaderEpoch == p.State.LeaderEpoch {
+	if p.Known && (s.LeaderEpoch == p.State.LeaderEpoch || p.Broken != "") {
 		lapsed = p.State.ISR.Filter(func(id int32) bool { return s.ISR.Has(id) && im.Standing(p, id) == partition.Lapsed })
 	}
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed = true, s, zxid, im.view, lapsed
@@ -278,7 +285,7 @@ func (im *Image) EligibleForISR(p *Partition, id int32) bool {
 // order, as UpdateMetadata v4+ reports them. A leaving broker counts, as in Kafka.
 func (im *Image) OfflineReplicas(p *Partition) []int32 {
 	out := []int32{}
-	for _, id := range p.Assignment.Replicas {
+	for _, id := range p.Told().Replicas {
 		if s := im.Standing(p, id); s != partition.Alive && s != partition.Lapsed {
 			out = append(out, id)
 		}

@@ -65,8 +65,7 @@ type Topic struct {
 	Version int32
 	// Partitions is sorted by Number; numbers are normally dense from 0.
 	Partitions []Partition
-	// Held says why the topic is not led by Baton (being deleted, being reassigned);
-	// empty when it is.
+	// Held says why the topic is not led by Baton (being deleted); empty when it is.
 	Held string
 }
 
@@ -94,4 +93,14 @@ type Partition struct {
 	Broken string
 	// Dirs holds brokers whose copy is on a failed log directory (KAFKA_STORAGE_ERROR).
 	Dirs []int32
+
+	hosts []int32 // the brokers whose index has the partition
+}
+
+// Told is the assignment that brokers are told; see partition.Assignment.Told.
+func (p *Partition) Told() partition.Assignment {
+	if !p.Known {
+		return p.Assignment
+	}
+	return p.Assignment.Told(p.State.LeaderAndISR)
 }

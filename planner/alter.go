@@ -78,11 +78,11 @@ func (m *Machine) alter(it *alterItem) {
 		m.unread = append(m.unread, it)
 		return
 	}
-	if m.inflight[it.id] != nil || m.reads[it.id] {
+	if m.inflight[it.id] != nil || m.reads[it.id] || m.topicWrites[it.id.Topic] != 0 {
 		m.waiting[it.id] = append(m.waiting[it.id], it)
 		return
 	}
-	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Assignment.Replicas, it.req, func(b int32) bool { return m.mayStay(p, b) })
+	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Told().Replicas, it.req, func(b int32) bool { return m.mayStay(p, b) })
 	switch verdict {
 	case isr.Accept:
 		m.propose(&change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
@@ -92,8 +92,10 @@ func (m *Machine) alter(it *alterItem) {
 	case isr.Ahead:
 		m.alterAhead(it)
 	case isr.Fenced:
+		m.stray(it.id, p, it.req.Sender)
 		m.answerAlter(it, kerr.FencedLeaderEpoch, isr.LeaderAndISR{})
 	default:
+		m.misled(it.id, p, it.req.ISR)
 		m.answerAlter(it, m.ineligible(it.call.version), isr.LeaderAndISR{})
 	}
 }
@@ -234,7 +236,7 @@ func (m *Machine) controlledShutdown(token uint64, c ControlledShutdown) {
 		p := m.im.Partition(id)
 		m.touch(id)
 		m.announceMetadata(id)
-		if l := m.ledgers[c.Broker]; l != nil && p.Known && p.State.Leader != c.Broker && len(p.Assignment.Replicas) > 1 {
+		if l := m.ledgers[c.Broker]; l != nil && p.Known && p.State.Leader != c.Broker && len(p.Told().Replicas) > 1 {
 			l.sr[id] = struct{}{} // stops it from fetching its way back into the ISR
 		}
 	}
@@ -266,7 +268,7 @@ func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
 			return nil, true
 		}
 		p := m.im.Partition(id)
-		if p.Known && p.State.Leader == broker && len(p.Assignment.Replicas) > 1 && m.im.Topic(id.Topic).Held == "" {
+		if p.Known && p.State.Leader == broker && len(p.Told().Replicas) > 1 && m.im.Topic(id.Topic).Held == "" {
 			led = append(led, id)
 		}
 	}

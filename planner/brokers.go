@@ -70,11 +70,16 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 	})
 	for _, id := range m.im.PartitionsOn(b.ID) {
 		if p := m.im.Partition(id); p.Known {
-			l.lai[id] = false
+			l.lai[id] = m.isNewOn(b.ID, id, p)
 			m.announceMetadata(id)
 		}
 	}
 	m.touchAllOn(b.ID)
+	for id, d := range m.dismissals {
+		if d.brokers[b.ID] != nil {
+			m.touch(id)
+		}
+	}
 	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: b})
 }
 

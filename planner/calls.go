@@ -21,6 +21,8 @@ func (m *Machine) call(c Call) {
 		m.createTopics(c.Token, b)
 	case ElectLeaders:
 		m.electLeaders(c.Token, b)
+	case AlterReassignments:
+		m.alterReassignments(c.Token, b)
 	}
 }
 
@@ -42,6 +44,8 @@ func notController(body CallBody) ReplyBody {
 		return r
 	case ElectLeaders:
 		return ElectLeadersReply{Err: kerr.NotController}
+	case AlterReassignments:
+		return AlterReassignmentsReply{Err: kerr.NotController}
 	}
 	return nil
 }
@@ -80,6 +84,9 @@ func (m *Machine) failCalls() {
 			m.reply(e.token, ElectLeadersReply{Err: kerr.NotController})
 		}
 	}
+	for _, c := range m.moveCalls {
+		m.reply(c.token, AlterReassignmentsReply{Err: kerr.NotController})
+	}
 }
 
 // settleCalls answers the calls that have become answerable.
@@ -87,6 +94,7 @@ func (m *Machine) settleCalls() {
 	m.settleShutdowns()
 	m.settleCreates()
 	m.settleElections()
+	m.settleMoves()
 }
 
 // staleEpoch reports whether a broker speaks as another incarnation than the one

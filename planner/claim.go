@@ -19,7 +19,7 @@ func (m *Machine) claim(c Claimed) {
 	m.reread = m.now + 30_000
 	m.balance.next = m.now + firstRebalance
 	m.defaultsChanged(c.Defaults)
-	m.setWork(c.Deleting, c.Reassigning)
+	m.setWork(c.Deleting)
 	for _, b := range c.Brokers {
 		if !m.im.IsBaton(b.ID) {
 			m.im.PutBroker(b) // repairs choose among them
@@ -36,6 +36,7 @@ func (m *Machine) claim(c Claimed) {
 		m.brokerUp(b)
 	}
 	m.repairAll()
+	m.legacyRead(c.Reassigning)
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 		m.touch(partition.ID{Topic: t.Name, Number: p.Number})
 	})

@@ -42,11 +42,14 @@ func (m *Machine) decide(id partition.ID) {
 		return
 	}
 	in := partition.Input{
-		Replicas: p.Assignment.Replicas, Current: p.State.LeaderAndISR,
+		Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
 		Standing:       func(b int32) partition.Standing { return m.im.Standing(p, b) },
 		MarkRecovering: m.set.LeaderRecovery, AllowUnclean: m.wantsUnclean(id),
 	}
-	next, why := partition.Elect(in)
+	next, why := partition.Move(p.Assignment, in)
+	if why == partition.Keep {
+		next, why = partition.Elect(in)
+	}
 	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
 		allowed, known := m.uncleanAllowed(id.Topic)
 		if !known {
@@ -59,11 +62,12 @@ func (m *Machine) decide(id partition.ID) {
 	if why == partition.Keep {
 		next, why, wanted = m.elect(id, in)
 	}
-	if why == partition.Keep && m.bump[id] {
+	if because := m.bump[id]; why == partition.Keep && because != "" {
 		next.LeaderEpoch++
-		why = partition.Repaired
+		why = because
 	}
 	if why == partition.Keep {
+		m.dismiss(id, p)
 		return
 	}
 	m.propose(&change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
@@ -84,7 +88,7 @@ func (m *Machine) initialise(id partition.ID, p *cluster.Partition) {
 // outsiderLives reports whether a live replica outside the ISR could lead if the
 // operator accepted loss: only then the topic's configuration matters.
 func (m *Machine) outsiderLives(p *cluster.Partition) bool {
-	for _, b := range p.Assignment.Replicas {
+	for _, b := range p.Told().Replicas {
 		if !p.State.ISR.Has(b) && m.im.EligibleForISR(p, b) {
 			return true
 		}
@@ -208,7 +212,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 }
 
 func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
-	isNew := !p.Known
+	isNew, was := !p.Known, p.Told()
 	delete(m.conflicts, c.id)
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed, p.Broken = true, c.next, 0, c.view, nil, ""
 	p.State.PartitionEpoch = partitionEpoch(r.Version)
@@ -216,6 +220,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 	switch {
 	case c.alter != nil:
 		kind = NoteISRChange
+		m.retell(c.id, was, p)
 		m.announceMetadata(c.id)
 	case isNew:
 		// Kafka tells only the ISR of a new partition and the others when they register; one
@@ -246,7 +251,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 // stopLeavingFollowers stops a leaving broker's follower instead of telling it whom to
 // follow: it would only fetch its way towards the ISR again.
 func (m *Machine) stopLeavingFollowers(c *change, p *cluster.Partition) {
-	for _, b := range p.Assignment.Replicas {
+	for _, b := range p.Told().Replicas {
 		if l := m.ledgers[b]; l != nil && m.im.Leaving(b) && b != p.State.Leader && b != c.from.Leader {
 			delete(l.lai, c.id)
 			l.sr[c.id] = struct{}{}
@@ -284,9 +289,15 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	}
 	// A partition that could not be read was not told either, to brokers that came meanwhile.
 	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
-	p.Broken = ""
 	if changed {
+		was, known := p.Told(), p.Known
 		m.im.Adopt(p, s.State, s.Zxid)
+		p.Broken = ""
+		if known {
+			m.retell(s.ID, was, p)
+		} else {
+			m.unsure(s.ID, p)
+		}
 		m.announceLeadership(s.ID, p)
 	}
 }

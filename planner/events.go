@@ -71,7 +71,7 @@ type Claimed struct {
 	States      []StateRead
 	Batons      []int32  // every id under /baton/ids
 	Deleting    []string // children of /admin/delete_topics
-	Reassigning []string // topics named in /admin/reassign_partitions
+	Reassigning LegacyReassignments
 	Defaults    DefaultsChanged
 }
 
@@ -95,11 +95,12 @@ type TopicsChanged struct {
 	Gone   []string
 }
 
-// WorkChanged is the whole content of /admin/delete_topics and the topics named in
-// /admin/reassign_partitions: duties that are not built yet, so their topics are held.
+// WorkChanged is the whole content of /admin/delete_topics, a duty that is not built yet,
+// so its topics are held, and of /admin/reassign_partitions.
 type WorkChanged struct {
-	Deleting, Reassigning []string
-	Bad                   []Bad // what could not be understood; Reassigning is then what was last
+	Deleting    []string
+	Reassigning LegacyReassignments
+	Bad         []Bad // what could not be understood; Reassigning is then what was last
 }
 
 // BatonsChanged is the whole content of /baton/ids.
@@ -192,7 +193,7 @@ type Call struct {
 }
 
 // CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
-// CreateTopics, ElectLeaders.
+// CreateTopics, ElectLeaders, AlterReassignments.
 type CallBody interface{ call() }
 
 // AlterPartition is an ISR change request (api 56, v0–3) of a leader.
@@ -278,11 +279,25 @@ func (BrokerReplied) event()      {}
 func (Tick) event()               {}
 func (Call) event()               {}
 
+// AlterReassignments (api 45): partitions to be reassigned, each named once.
+type AlterReassignments struct {
+	Items   []Reassignment
+	Timeout Millis
+}
+
+// Reassignment is one partition and the replicas it is to have; nil cancels what is in
+// progress.
+type Reassignment struct {
+	ID       partition.ID
+	Replicas []int32
+}
+
 func (AlterPartition) call()      {}
 func (ControlledShutdown) call()  {}
 func (AllocateProducerIDs) call() {}
 func (CreateTopics) call()        {}
 func (ElectLeaders) call()        {}
+func (AlterReassignments) call()  {}
 
 // Settings are the parts of the configuration that decisions depend on.
 type Settings struct {

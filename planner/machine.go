@@ -30,9 +30,9 @@ type Machine struct {
 	inflight map[partition.ID]*change
 	// conflicts counts, in a row, writes that found another version.
 	conflicts map[partition.ID]int
-	// bump marks initialised partitions whose assignment was repaired: their leader must
-	// hear of it under a new epoch.
-	bump map[partition.ID]bool
+	// bump marks initialised partitions whose assignment was repaired or changed by a
+	// reassignment: their leader must hear of it under a new epoch.
+	bump map[partition.ID]partition.Strategy
 	// writes finds what a Result belongs to.
 	writes map[uint64]func(Result)
 
@@ -42,7 +42,6 @@ type Machine struct {
 	fresh       map[string]cluster.TopicID // ids for topics that have none
 	creating    map[string]bool            // CreateTopic under way, and not gone since
 	deleting    map[string]bool
-	reassigning map[string]bool
 	badTopics   map[string]string
 	unreadable  map[string][]Bad // by scope
 	// unclean holds topic configurations read for this step, asked those under way.
@@ -68,6 +67,15 @@ type Machine struct {
 	blocks         map[uint64]struct{} // tokens of producer id calls under way
 	reread         Millis              // when broken states are read again
 	reads          map[partition.ID]bool
+
+	// What reassign*.go keep: replicas to be deleted, requests that wait for their topic's
+	// znode, when that one may be written again, and the legacy znode.
+	dismissals map[partition.ID]*dismissal
+	moves      map[string][]*moveItem
+	moveCalls  []*moveCall
+	topicRetry map[string]Millis
+	stale      map[string]int32 // by topic: the version that a write found outdated
+	legacy     legacy
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -82,13 +90,14 @@ func (m *Machine) reset() {
 	*m = Machine{
 		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
-		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
+		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
-		deleting: map[string]bool{}, reassigning: map[string]bool{},
-		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
-		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{}, wanted: map[partition.ID][]*election{},
+		wanted:   map[partition.ID][]*election{},
+		deleting: map[string]bool{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
+		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
+		dismissals: map[partition.ID]*dismissal{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
 }
 
@@ -183,6 +192,7 @@ func (m *Machine) settle() {
 	for _, id := range ids {
 		m.decide(id)
 	}
+	m.reassignTopics(ids)
 	clear(m.unclean)
 	m.settleCalls()
 	m.moreElections()
@@ -252,6 +262,7 @@ func (m *Machine) tick() {
 	m.repairAll()
 	m.rebalanceTick()
 	m.electionsTick()
+	m.reassignTick()
 	m.dispelDoubts()
 	m.answerLater()
 	if m.now >= m.reread {

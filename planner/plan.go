@@ -39,7 +39,7 @@ type Write struct {
 }
 
 // WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
-// DeleteNotifications.
+// DeleteNotifications, SetLegacyReassignments.
 type WriteBody interface{ write() }
 
 // SetState replaces a state znode of version State.PartitionEpoch (the version
@@ -79,12 +79,21 @@ type NextProducerIDs struct{ Broker int32 }
 // DeleteNotifications removes handled notification znodes; missing ones are fine.
 type DeleteNotifications struct{ Paths []string }
 
+// SetLegacyReassignments rewrites /admin/reassign_partitions on condition of Version, or
+// deletes it when nothing is left. Found at another version, or gone: a Conflict.
+type SetLegacyReassignments struct {
+	Version int32
+	Left    []Reassignment
+}
+
 func (SetState) write()            {}
 func (CreateState) write()         {}
 func (SetTopic) write()            {}
 func (CreateTopic) write()         {}
 func (NextProducerIDs) write()     {}
 func (DeleteNotifications) write() {}
+
+func (SetLegacyReassignments) write() {}
 
 // Outcome of a Write. Unknown outcomes (connection lost after sending) are resolved
 // by zkstore through reading back; they never reach the planner.
@@ -103,7 +112,7 @@ const (
 type Result struct {
 	Seq     uint64
 	Outcome Outcome
-	Version int32     // Applied SetState, CreateState, SetTopic, CreateTopic: dataVersion now
+	Version int32     // Applied SetState, CreateState, SetTopic, CreateTopic, SetLegacyReassignments: dataVersion now
 	Found   StateRead // Conflict of SetState and CreateState
 	Start   int64     // Applied NextProducerIDs: first id of the block
 	Length  int32     // Applied NextProducerIDs: number of ids
@@ -150,6 +159,7 @@ type Request struct {
 	ControllerID    int32
 	ControllerEpoch epoch.Controller
 	Topics          []TopicStates    // one entry a topic, sorted
+	Delete          bool             // StopReplica: the logs of all of them go, too
 	Live            []cluster.Broker // UpdateMetadata: the whole live list, Baton included; LeaderAndIsr: the leaders named
 }
 
@@ -234,11 +244,28 @@ type ElectionResult struct {
 	Message string // explains Err, may be empty
 }
 
-func (ElectLeadersReply) reply()        {}
+func (ElectLeadersReply) reply() {}
+
+// AlterReassignmentsReply has one entry for each of the request, in its order. Err is the
+// top-level error, nil if none.
+type AlterReassignmentsReply struct {
+	Err   *kerr.Error
+	Items []AlterReassignmentsItem
+}
+
+// AlterReassignmentsItem is one partition's answer. Without Err the reassignment is
+// accepted: it is in ZooKeeper, and goes on.
+type AlterReassignmentsItem struct {
+	ID      partition.ID
+	Err     *kerr.Error
+	Message string
+}
+
 func (AlterPartitionReply) reply()      {}
 func (ControlledShutdownReply) reply()  {}
 func (AllocateProducerIDsReply) reply() {}
 func (CreateTopicsReply) reply()        {}
+func (AlterReassignmentsReply) reply()  {}
 
 // NoteKind says what a Note is about.
 type NoteKind string

@@ -37,7 +37,7 @@ func (m *Machine) repairTopic(t *cluster.Topic) {
 	} else if !missing {
 		return
 	}
-	m.rewriteTopic(t, id, fixed)
+	m.rewriteTopic(t, id, fixed, func(Result) {})
 }
 
 // repairAll repairs every topic that names a Baton or lacks its id; called whenever that
@@ -67,8 +67,9 @@ func sortedNames[V any](m map[string]V) []string {
 	return names
 }
 
-// rewriteTopic writes a topic znode on condition of the version in the image.
-func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead) {
+// rewriteTopic writes a topic znode on condition of the version in the image; then is
+// called with the outcome, unless the topic has gone meanwhile.
+func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead, then func(Result)) {
 	name, version := t.Name, t.Version
 	var seq uint64
 	seq = m.write(SetTopic{Name: name, Version: version, ID: id, Partitions: parts}, func(r Result) {
@@ -79,7 +80,11 @@ func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []Par
 		if t := m.im.Topic(name); t != nil && t.Version <= version {
 			m.topicRewritten(t, id, parts, r)
 		}
+		then(r)
 		m.touchTopic(name)
+		for _, p := range parts {
+			m.wakeWaiting(partition.ID{Topic: name, Number: p.Number})
+		}
 	})
 	m.topicWrites[name] = seq
 }
@@ -96,19 +101,11 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 	next.Partitions = slices.Clone(t.Partitions)
 	for _, pr := range parts {
 		p := next.Partition(pr.Number)
-		if p == nil || slices.Equal(p.Assignment.Replicas, pr.Assignment.Replicas) {
-			continue
+		if p != nil && !p.Assignment.Equal(pr.Assignment) {
+			before := *p
+			p.Assignment = pr.Assignment
+			m.assignmentChanged(partition.ID{Topic: t.Name, Number: pr.Number}, &before, p)
 		}
-		pid := partition.ID{Topic: t.Name, Number: pr.Number}
-		if p.Known {
-			m.bump[pid] = true
-			for _, b := range pr.Assignment.Replicas {
-				if l := m.ledgers[b]; l != nil && !slices.Contains(p.Assignment.Replicas, b) {
-					l.addLAI(pid, true)
-				}
-			}
-		}
-		p.Assignment = pr.Assignment
 	}
 	delete(m.fresh, t.Name)
 	named := t.ID != next.ID
@@ -116,7 +113,6 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 	for i := range next.Partitions {
 		p := &next.Partitions[i]
 		pid := partition.ID{Topic: t.Name, Number: p.Number}
-		m.announceMetadata(pid)
 		if named && p.Known {
 			m.announceLeadership(pid, p) // a log without an id takes it from the same epoch
 		}
@@ -160,10 +156,27 @@ func repair(parts []PartitionRead, im *cluster.Image) (out []PartitionRead, ok b
 			return nil, false
 		}
 		a := p.Assignment
+		a.Adding = replaced(a.Adding, a.Replicas, fixed, im)
+		a.Removing = slices.DeleteFunc(slices.Clone(a.Removing), im.IsBaton)
 		a.Replicas = fixed
 		out = append(out, PartitionRead{Number: p.Number, Assignment: a})
 	}
 	return out, true
+}
+
+// replaced keeps of the adding replicas the brokers, and adds those that came into the
+// assignment for a Baton among them.
+func replaced(adding, before, after []int32, im *cluster.Image) []int32 {
+	out := slices.DeleteFunc(slices.Clone(adding), im.IsBaton)
+	if len(out) == len(adding) {
+		return adding
+	}
+	for _, b := range after {
+		if !slices.Contains(before, b) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // weight makes a preferred leader count more than a follower, so that leaders spread.

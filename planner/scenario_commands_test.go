@@ -16,7 +16,8 @@ import (
 const self int32 = 2000001
 
 // commands of scenario files. Input lines are: broker 1@11 2@12 …, bad-broker ID
-// REASON, topic NAME id=N version=N : 1,2,3 2,3,1, bad-topic NAME REASON, and
+// REASON, topic NAME id=N version=N : 1,2,3 4,2,3,1+4-1 (adding 4, removing 1), bad-topic NAME REASON,
+// legacy version=N zxid=N : t-0=1,2 …, and
 // state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N | state t-0 absent | state t-0 bad REASON.
 var commands map[string]func(*world)
 
@@ -52,8 +53,10 @@ func init() {
 		"continue": func(w *world) { w.step(planner.Continue{}) },
 		// config TOPIC [unclean=true]
 		"config": config,
-		// work [TOPIC …]: deletion markers
-		"work": func(w *world) { w.step(planner.WorkChanged{Deleting: w.args.rest()}) },
+		// work [TOPIC …]: deletion markers; input: the legacy reassignments
+		"work": func(w *world) {
+			w.step(planner.WorkChanged{Deleting: w.args.rest(), Reassigning: w.parse().legacy})
+		},
 		// directories BROKER …: log directory notifications
 		"directories": func(w *world) { w.step(planner.LogDirFailed{Brokers: w.ids(), Paths: []string{"/n/1"}}) },
 		// connect [BROKER …]: channels come up, all that were asked for by default
@@ -94,6 +97,8 @@ func init() {
 			w.call(planner.AllocateProducerIDs{Broker: b.ID, BrokerEpoch: b.Epoch})
 		},
 		"create": create,
+		// reassign t-0=1,2 t-1=cancel … [timeout=MS]
+		"reassign": reassign,
 		// tick [after=MS]
 		"tick": func(w *world) { w.step(planner.Tick{}) },
 		"lose": func(w *world) {
@@ -115,7 +120,7 @@ func claim(w *world) {
 	in := w.parse()
 	c := planner.Claimed{
 		ID: self, Fence: epoch.Fence{Epoch: epoch.Controller(e), Version: e}, Settings: set, Brokers: in.brokers, BadBrokers: in.badBrokers, BadIDs: in.badIDs,
-		Topics: in.topics, States: in.states, Batons: []int32{self}, Defaults: w.defaults("default", false),
+		Topics: in.topics, States: in.states, Batons: []int32{self}, Defaults: w.defaults("default", false), Reassigning: in.legacy,
 	}
 	if d := w.args.text("deleting", ""); d != "" {
 		c.Deleting = strings.Split(d, ",")
@@ -280,6 +285,20 @@ func create(w *world) {
 	w.call(body)
 }
 
+// reassign t-0=1,2 t-1=cancel …
+func reassign(w *world) {
+	body := planner.AlterReassignments{Timeout: planner.Millis(w.num("timeout", 30000))}
+	for _, a := range w.args.rest() {
+		name, v, _ := strings.Cut(a, "=")
+		r := planner.Reassignment{ID: w.parseID(name)}
+		if v != "cancel" {
+			r.Replicas = append([]int32{}, w.list(v)...)
+		}
+		body.Items = append(body.Items, r)
+	}
+	w.call(body)
+}
+
 func (w *world) call(body planner.CallBody) {
 	w.token++
 	w.step(planner.Call{Token: w.token, Body: body})
@@ -297,7 +316,7 @@ func image(w *world) {
 		if t.Held != "" {
 			text += ", held: " + t.Held
 		}
-		w.printf("%s-%d on %v: %s", t.Name, p.Number, p.Assignment.Replicas, text)
+		w.printf("%s-%d on %s: %s", t.Name, p.Number, showAssignment(p.Assignment), text)
 	})
 }
 

@@ -16,6 +16,7 @@ type given struct {
 	badIDs     []int32
 	topics     []planner.TopicRead
 	states     []planner.StateRead
+	legacy     planner.LegacyReassignments
 }
 
 func (w *world) parse() given {
@@ -36,6 +37,8 @@ func (w *world) parse() given {
 			in.topics = append(in.topics, planner.TopicRead{Name: f[1], Bad: strings.Join(f[2:], " ")})
 		case "state":
 			in.states = append(in.states, w.parseState(f[1:]))
+		case "legacy":
+			in.legacy = w.parseLegacy(f[1:])
 		default:
 			w.t.Fatalf("input line %q", line)
 		}
@@ -74,7 +77,7 @@ func (w *world) parseTopic(f []string) planner.TopicRead {
 			lists = true
 		case lists:
 			n := int32(len(t.Partitions)) //nolint:gosec // small
-			t.Partitions = append(t.Partitions, planner.PartitionRead{Number: n, Assignment: partition.Assignment{Replicas: w.list(x)}})
+			t.Partitions = append(t.Partitions, planner.PartitionRead{Number: n, Assignment: w.parseAssignment(x)})
 		case key == "id":
 			t.ID = cluster.TopicID{byte(w.parseNum(v))} //nolint:gosec // small
 		case key == "version":
@@ -84,6 +87,35 @@ func (w *world) parseTopic(f []string) planner.TopicRead {
 		}
 	}
 	return t
+}
+
+// parseAssignment reads REPLICAS[+ADDING][-REMOVING]
+func (w *world) parseAssignment(s string) partition.Assignment {
+	s, removing, _ := strings.Cut(s, "-")
+	s, adding, _ := strings.Cut(s, "+")
+	return partition.Assignment{Replicas: w.list(s), Adding: w.list(adding), Removing: w.list(removing)}
+}
+
+// parseLegacy reads version=N zxid=N : t-0=1,2 …
+func (w *world) parseLegacy(f []string) planner.LegacyReassignments {
+	r := planner.LegacyReassignments{Exists: true}
+	entries := false
+	for _, x := range f {
+		key, v, _ := strings.Cut(x, "=")
+		switch {
+		case x == ":":
+			entries = true
+		case entries:
+			r.Items = append(r.Items, planner.Reassignment{ID: w.parseID(key), Replicas: w.list(v)})
+		case key == "version":
+			r.Version = int32(w.parseNum(v)) //nolint:gosec // small
+		case key == "zxid":
+			r.Zxid = w.parseNum(v)
+		default:
+			w.t.Fatalf("legacy: %q", x)
+		}
+	}
+	return r
 }
 
 // parseState reads t-0 leader=1 epoch=0 isr=1,2 version=0 [by=4] [zxid=N], t-0 absent, or

@@ -185,6 +185,8 @@ func target(b planner.WriteBody) string {
 		return b.Name
 	case planner.NextProducerIDs:
 		return "producer-ids"
+	case planner.SetLegacyReassignments:
+		return "legacy"
 	}
 	return "notifications"
 }
@@ -207,6 +209,8 @@ func applied(x planner.Write) planner.Result {
 		r.Version = int32(b.State.PartitionEpoch) + 1
 	case planner.SetTopic:
 		r.Version = b.Version + 1
+	case planner.SetLegacyReassignments:
+		r.Version = b.Version + 1
 	case planner.NextProducerIDs:
 		r.Start, r.Length = 4000, 1000
 	}
@@ -225,6 +229,8 @@ func showWrite(b planner.WriteBody) string {
 		return fmt.Sprintf("topic %s: id %d, %s, new, %d configs", b.Name, b.ID[0], showLists(b.Partitions), len(b.Configs))
 	case planner.NextProducerIDs:
 		return fmt.Sprintf("producer-ids: the next block, for %d", b.Broker)
+	case planner.SetLegacyReassignments:
+		return fmt.Sprintf("legacy: left %v, over version %d", b.Left, b.Version)
 	}
 	return fmt.Sprintf("notifications: %+v", b)
 }
@@ -232,9 +238,20 @@ func showWrite(b planner.WriteBody) string {
 func showLists(parts []planner.PartitionRead) string {
 	var out []string
 	for _, p := range parts {
-		out = append(out, fmt.Sprintf("%d on %v", p.Number, p.Assignment.Replicas))
+		out = append(out, fmt.Sprintf("%d on %s", p.Number, showAssignment(p.Assignment)))
 	}
 	return strings.Join(out, ", ")
+}
+
+func showAssignment(a partition.Assignment) string {
+	text := fmt.Sprint(a.Replicas)
+	if len(a.Adding) > 0 {
+		text += fmt.Sprintf(" adding %v", a.Adding)
+	}
+	if len(a.Removing) > 0 {
+		text += fmt.Sprintf(" removing %v", a.Removing)
+	}
+	return text
 }
 
 func showState(s partition.State, version bool) string {
@@ -250,6 +267,9 @@ func showState(s partition.State, version bool) string {
 
 func showRequest(r planner.Request) string {
 	text := r.Kind.String()
+	if r.Delete {
+		text += " with delete"
+	}
 	if r.Kind == planner.UpdateMetadata {
 		var ids []string
 		for _, l := range r.Live {
@@ -266,6 +286,9 @@ func showRequest(r planner.Request) string {
 			text += fmt.Sprintf("\n    %s-%d: %s", t.Name, p.Number, showState(p.State, true))
 			if p.IsNew {
 				text += " new"
+			}
+			if p.Assignment.Reassigning() {
+				text += " on " + showAssignment(p.Assignment)
 			}
 			if len(p.Offline) > 0 {
 				text += fmt.Sprintf(" offline %v", p.Offline)
@@ -322,6 +345,18 @@ func showReply(b planner.ReplyBody) string {
 				out = append(out, fmt.Sprintf("%s %s: %s", t.Name, t.Err.Message, t.Message))
 			} else {
 				out = append(out, fmt.Sprintf("%s created, id %d, %d partitions, factor %d", t.Name, t.ID[0], t.Partitions, t.Factor))
+			}
+		}
+	}
+	if r, ok := b.(planner.AlterReassignmentsReply); ok {
+		if r.Err != nil {
+			return r.Err.Message
+		}
+		for _, it := range r.Items {
+			if it.Err != nil {
+				out = append(out, fmt.Sprintf("%v %s: %s", it.ID, it.Err.Message, it.Message))
+			} else {
+				out = append(out, fmt.Sprintf("%v accepted", it.ID))
 			}
 		}
 	}

@@ -22,19 +22,23 @@ func (m *Machine) tell() {
 }
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
-// lacks a leader it is about to follow, LeaderAndIsr, UpdateMetadata, StopReplica. A
-// follower ignores a leader that is not in its live list and answers 0 (10.2), so it
-// would count as told.
+// lacks a leader it is about to follow, LeaderAndIsr, StopReplica with delete where the
+// metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that is not
+// in its live list and answers 0 (10.2), so it would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true
 	}
+	gone := m.removable(b.ID, l)
 	ids, unknownLeader := m.sendable(b.ID, l)
+	m.dropStops(b.ID, l)
 	switch {
 	case unknownLeader:
 		return m.updateMetadata(b, l, nil), true
 	case len(ids) > 0:
 		return m.leaderAndISR(b, l, ids), true
+	case len(gone) > 0:
+		return m.deleteReplicas(b, l, gone), true
 	case len(l.um) > 0 || l.live != m.liveGen:
 		news := m.settled(l)
 		if len(news) == 0 && len(l.um) > 0 {
@@ -61,11 +65,11 @@ func (m *Machine) settled(l *ledger) []partition.ID {
 func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknownLeader bool) {
 	for _, id := range sorted(l.lai) {
 		t, p := m.im.Topic(id.Topic), m.im.Partition(id)
-		if p == nil || !p.Known || !slices.Contains(p.Assignment.Replicas, broker) {
+		if p == nil || !p.Known || !slices.Contains(p.Told().Replicas, broker) {
 			delete(l.lai, id)
 			continue
 		}
-		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now {
+		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now || l.removals[id] != nil {
 			continue // not forgotten: that a replica is new must be said whenever it is told
 		}
 		leader := p.State.Leader
@@ -84,6 +88,15 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 		ids = append(ids, id)
 	}
 	return m.limit(ids), unknownLeader
+}
+
+// dropStops forgets about stopping replicas that the broker is not to have any more.
+func (m *Machine) dropStops(broker int32, l *ledger) {
+	for id := range l.sr {
+		if p := m.im.Partition(id); p == nil || !slices.Contains(p.Told().Replicas, broker) {
+			delete(l.sr, id)
+		}
+	}
 }
 
 func (m *Machine) limit(ids []partition.ID) []partition.ID {
@@ -117,7 +130,7 @@ func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID)
 		l.out.items[id] = isNew
 		delete(l.lai, id)
 		leaders[p.State.Leader] = true
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment, IsNew: isNew})
+		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), IsNew: isNew})
 	}
 	for _, o := range m.im.Brokers() {
 		if leaders[o.ID] {
@@ -136,7 +149,7 @@ func (m *Machine) updateMetadata(b *cluster.Broker, l *ledger, ids []partition.I
 			continue
 		}
 		l.out.items[id] = false
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment, Offline: m.im.OfflineReplicas(p)})
+		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), Offline: m.im.OfflineReplicas(p)})
 	}
 	l.out.live, l.out.knows = m.liveGen, map[int32]bool{}
 	// Until it is answered only what is in both lists is known for certain: if the answer
@@ -176,7 +189,7 @@ func (m *Machine) stopReplica(b *cluster.Broker, l *ledger) Request {
 		delete(l.sr, id)
 		if p := m.im.Partition(id); p != nil && p.Known {
 			l.out.items[id] = false
-			r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Assignment})
+			r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told()})
 		}
 	}
 	return r

@@ -146,7 +146,7 @@ func TestANewReplicaOfAHeldTopicStaysNew(t *testing.T) {
 	w.step(planner.ChannelDown{Broker: 2, Conn: 2})
 	w.step(planner.TopicsChanged{Topics: []planner.TopicRead{{Name: "u", Partitions: []planner.PartitionRead{
 		{Assignment: partition.Assignment{Replicas: []int32{1, 2}}}}}}})
-	w.step(planner.WorkChanged{Reassigning: []string{"u"}})
+	w.step(planner.WorkChanged{Deleting: []string{"u"}})
 	w.step(planner.ChannelUp{Broker: 2, Epoch: 11, Conn: 3})
 	w.after(1_000)
 	find := func() (told, isNew bool) {

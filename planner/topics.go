@@ -40,6 +40,8 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.topicWrites, name)
 	delete(m.creating, name)
 	delete(m.asked, name)
+	delete(m.topicRetry, name)
+	delete(m.stale, name)
 	if t == nil {
 		return
 	}
@@ -51,6 +53,8 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.retry, id)
 		delete(m.bump, id)
 		delete(m.conflicts, id)
+		delete(m.dismissals, id)
+		m.touch(id) // what was asked of its assignment is answered
 		m.refuseWaiting(id, m.inflight[id])
 		delete(m.inflight, id)
 	}
@@ -158,17 +162,22 @@ func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
 		if old != nil {
 			before = old.Partition(p.Number)
 		}
-		if before == nil || !before.Known || !slices.Equal(before.Assignment.Replicas, p.Assignment.Replicas) {
+		switch {
+		case before == nil || !before.Known:
+			m.unsure(id, p)
 			m.announceLeadership(id, p)
+		case !before.Assignment.Equal(p.Assignment):
+			m.assignmentChanged(id, before, p)
 		}
 	}
 }
 
-// workChanged holds the topics that somebody wants deleted or reassigned: those duties
-// are not built yet, and leading such topics half would be worse than not at all.
+// workChanged holds the topics that somebody wants deleted: that duty is not built yet,
+// and leading such topics half would be worse than not at all.
 func (m *Machine) workChanged(e WorkChanged) {
 	m.setUnreadable(scopeWork, e.Bad)
-	m.setWork(e.Deleting, e.Reassigning)
+	m.setWork(e.Deleting)
+	m.legacyRead(e.Reassigning)
 	for _, t := range m.im.Topics() {
 		held := m.heldReason(t)
 		if held == t.Held {
@@ -190,13 +199,10 @@ func (m *Machine) workChanged(e WorkChanged) {
 	}
 }
 
-func (m *Machine) setWork(deleting, reassigning []string) {
-	m.deleting, m.reassigning = map[string]bool{}, map[string]bool{}
+func (m *Machine) setWork(deleting []string) {
+	m.deleting = map[string]bool{}
 	for _, t := range deleting {
 		m.deleting[t] = true
-	}
-	for _, t := range reassigning {
-		m.reassigning[t] = true
 	}
 }
 
@@ -204,10 +210,6 @@ func (m *Machine) heldReason(t *cluster.Topic) string {
 	switch {
 	case m.deleting[t.Name]:
 		return "its deletion was asked for"
-	case m.reassigning[t.Name]:
-		return "its reassignment was asked for"
-	case slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Assignment.Reassigning() }):
-		return "it is being reassigned"
 	}
 	return ""
 }

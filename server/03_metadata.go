@@ -185,7 +185,7 @@ func (b *metadataBuilder) add(t *cluster.Topic) {
 func (b *metadataBuilder) partition(p *cluster.Partition) kmsg.MetadataResponseTopicPartition {
 	out := kmsg.NewMetadataResponseTopicPartition()
 	out.Partition, out.Leader = p.Number, -1
-	out.Replicas = b.copyIDs(p.Assignment.Replicas)
+	out.Replicas = b.copyIDs(p.Told().Replicas)
 	out.ISR = []int32{}
 	out.OfflineReplicas = b.Image.OfflineReplicas(p)
 	if !p.Known || p.Broken != "" {

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,71 @@ func TestAlterPartitionKeepsTheRequestsShape(t *testing.T) {
 				t.Errorf("v%d: partition %+v", v, q)
 			}
 		}
+	}
+}
+
+// Null cancels and an empty list is an error: the planner must see which it was. Of a
+// partition that is named twice the last counts.
+func TestAlterReassignmentsMapsTheRequest(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
+		b, _ := body.(planner.AlterReassignments)
+		re := planner.AlterReassignmentsReply{}
+		for _, it := range b.Items {
+			re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: it.ID})
+		}
+		re.Items[1].Err = kerr.NoReassignmentInProgress
+		return re, nil
+	}
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.TimeoutMillis = 1234
+	for topic, parts := range map[string][]kmsg.AlterPartitionAssignmentsRequestTopicPartition{
+		"a": {{Partition: 0, Replicas: []int32{9}}, {Partition: 1}, {Partition: 2, Replicas: []int32{}}, {Partition: 0, Replicas: []int32{1, 2}}},
+	} {
+		req.Topics = append(req.Topics, kmsg.AlterPartitionAssignmentsRequestTopic{Topic: topic, Partitions: parts})
+	}
+	p := r.dial(t)
+	got := ask[*kmsg.AlterPartitionAssignmentsResponse](p, req)
+	call, _ := r.ctl.Calls()[0].(planner.AlterReassignments)
+	if len(call.Items) != 3 || call.Timeout != 1234 || len(call.Items[0].Replicas) != 2 || call.Items[1].Replicas != nil || call.Items[2].Replicas == nil {
+		t.Errorf("call %+v", call)
+	}
+	if len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 3 || got.ErrorCode != 0 || got.ErrorMessage != nil {
+		t.Fatalf("%+v", got)
+	}
+	if q := got.Topics[0].Partitions; q[0].ErrorCode != 0 || q[0].ErrorMessage != nil || q[1].ErrorCode != 85 || *q[1].ErrorMessage != kerr.NoReassignmentInProgress.Description {
+		t.Errorf("%+v", q)
+	}
+	r.ctl.SetActive(false)
+	if got := ask[*kmsg.AlterPartitionAssignmentsResponse](p, req); got.ErrorCode != kerr.NotController.Code || len(got.Topics) != 0 {
+		t.Errorf("standby: %+v", got)
+	}
+}
+
+func TestListReassignments(t *testing.T) {
+	r := newRig(t, 1, nil)
+	p := r.dial(t)
+	req := kmsg.NewPtrListPartitionReassignmentsRequest()
+	got := ask[*kmsg.ListPartitionReassignmentsResponse](p, req)
+	if len(got.Topics) != 1 || got.Topics[0].Topic != "moving" || len(got.Topics[0].Partitions) != 3 {
+		t.Fatalf("all: %+v", got)
+	}
+	q := got.Topics[0].Partitions[2]
+	if !slices.Equal(q.Replicas, []int32{2, 3, 1}) || !slices.Equal(q.AddingReplicas, []int32{3}) || !slices.Equal(q.RemovingReplicas, []int32{1}) {
+		t.Errorf("%+v", q)
+	}
+	req.Topics = []kmsg.ListPartitionReassignmentsRequestTopic{{Topic: "moving", Partitions: []int32{3, 1, 9}}, {Topic: "topic-0", Partitions: []int32{0}}, {Topic: "none"}}
+	got = ask[*kmsg.ListPartitionReassignmentsResponse](p, req)
+	if len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 1 || got.Topics[0].Partitions[0].Partition != 1 {
+		t.Errorf("asked: %+v", got)
+	}
+	req.Topics = []kmsg.ListPartitionReassignmentsRequestTopic{}
+	if got = ask[*kmsg.ListPartitionReassignmentsResponse](p, req); len(got.Topics) != 0 || got.ErrorCode != 0 {
+		t.Errorf("none: %+v", got)
+	}
+	r.ctl.SetActive(false)
+	if got := ask[*kmsg.ListPartitionReassignmentsResponse](p, req); got.ErrorCode != kerr.NotController.Code {
+		t.Errorf("standby: %+v", got)
 	}
 }
 

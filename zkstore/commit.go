@@ -89,6 +89,8 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 			add(func(ctx context.Context) error { return c.createTopic(ctx, w.Seq, b) })
 		case planner.NextProducerIDs:
 			add(func(ctx context.Context) error { return c.nextProducerIDs(ctx, w.Seq, b) })
+		case planner.SetLegacyReassignments:
+			add(func(ctx context.Context) error { return c.setReassign(ctx, w.Seq, b) })
 		case planner.DeleteNotifications:
 			add(func(ctx context.Context) error { return c.deleteNotifications(ctx, w.Seq, b) })
 		}

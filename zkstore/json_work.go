@@ -4,40 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"baton/partition"
 )
-
-// decodeReassign returns the topics named in /admin/reassign_partitions, sorted.
-func decodeReassign(data []byte) ([]string, error) {
-	o, err := parseObject(data)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkVersion(o, 1, 1); err != nil {
-		return nil, err
-	}
-	list, err := required[[]json.RawMessage](o, "partitions", "a list")
-	if err != nil {
-		return nil, err
-	}
-	topics := []string{}
-	for _, raw := range list {
-		p, err := parseObject(raw)
-		if err != nil {
-			return nil, err
-		}
-		name, err := required[string](p, "topic", kindString)
-		if err != nil {
-			return nil, err
-		}
-		topics = append(topics, name)
-	}
-	slices.Sort(topics)
-	return slices.Compact(topics), nil
-}
 
 // decodeLogDirEvent returns the broker that lost a log directory.
 func decodeLogDirEvent(data []byte) (int32, error) {

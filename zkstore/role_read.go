@@ -29,7 +29,7 @@ func (s *Session) readRole(ctx context.Context, get func(context.Context, string
 		take func(node)
 	}{
 		{pathController, r.controller}, {pathHold, r.hold}, {pathHandover, r.handover},
-		{pathMigration, r.migration}, {pathReassign, r.reassign},
+		{pathMigration, r.migration},
 	}
 	err = parallel(ctx, len(steps)+2, len(steps)+2, func(ctx context.Context, i int) error {
 		switch i {
@@ -107,20 +107,6 @@ func (r *roleReader) migration(n node) {
 	r.bad(pathMigration, err)
 }
 
-func (r *roleReader) reassign(n node) {
-	topics, err := decodeReassign(n.data)
-	if err != nil {
-		r.view.InProgress = append(r.view.InProgress, "reassignment that cannot be understood: "+err.Error())
-		return
-	}
-	if len(topics) == 0 {
-		topics = []string{"of no topic"}
-	}
-	for _, t := range topics {
-		r.view.InProgress = append(r.view.InProgress, "reassignment "+t)
-	}
-}
-
 func (r *roleReader) deletions(ctx context.Context, list func(context.Context, string) ([]string, error)) error {
 	names, err := list(ctx, pathDeleteTopics)
 	r.mu.Lock()
@@ -166,7 +152,7 @@ func (r *roleReader) members(ctx context.Context, get func(context.Context, stri
 // rolePath reports whether a change of the path changes the view.
 func rolePath(path string) bool {
 	switch path {
-	case pathController, pathControllerEpoch, pathHold, pathHandover, pathMigration, pathDeleteTopics, pathReassign, pathBatonMembers:
+	case pathController, pathControllerEpoch, pathHold, pathHandover, pathMigration, pathDeleteTopics, pathBatonMembers:
 		return true
 	}
 	return strings.HasPrefix(path, pathBatonMembers+"/")

@@ -132,7 +132,8 @@ func (r *runner) work(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	known := r.st.known.work
-	changed = !slices.Equal(w.Deleting, known.Deleting) || !slices.Equal(w.Reassigning, known.Reassigning) || !slices.Equal(w.Bad, known.Bad)
+	changed = !slices.Equal(w.Deleting, known.Deleting) ||
+		w.Reassigning.Exists != known.Reassigning.Exists || w.Reassigning.Zxid != known.Reassigning.Zxid || !slices.Equal(w.Bad, known.Bad)
 	if changed {
 		r.st.known.work = w
 		r.sink(w)

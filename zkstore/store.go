@@ -281,18 +281,18 @@ func (st *Store) readWork(ctx context.Context) (planner.WorkChanged, error) {
 	if classify(err) != classRefused && (err != nil || !n.exists) {
 		return w, err
 	}
-	var topics []string
+	var items []planner.Reassignment
 	if err == nil {
-		topics, err = decodeReassign(n.data)
+		items, err = decodeReassign(n.data)
 	}
 	if err != nil {
-		// A claim's RoleView refuses it. Kafka takes it for empty, but what it named before
-		// may well go on.
+		// It is left where it is; what it named before goes on. One that is put right later
+		// is noticed, unlike by Kafka's own controller.
 		w.Bad = []planner.Bad{{Path: pathReassign, Reason: err.Error()}}
 		w.Reassigning = st.known.work.Reassigning
 		return w, nil
 	}
-	w.Reassigning = topics
+	w.Reassigning = planner.LegacyReassignments{Exists: true, Version: n.stat.Version, Zxid: n.stat.Mzxid, Items: items}
 	return w, nil
 }
 

@@ -111,7 +111,7 @@ func TestLoadAndRun(t *testing.T) {
 	erase(t, b, pathDeleteTopics+"/d")
 	until(t, f, "the end of a deletion", func(e planner.WorkChanged) bool { return len(e.Deleting) == 0 })
 	write(t, b, pathReassign, `{"version":1,"partitions":[{"topic":"y","partition":0,"replicas":[1]}]}`)
-	until(t, f, "a reassignment", func(e planner.WorkChanged) bool { return len(e.Reassigning) == 1 })
+	until(t, f, "a reassignment", func(e planner.WorkChanged) bool { return len(e.Reassigning.Items) == 1 })
 	write(t, b, pathBatonIDs+"/2000002", "")
 	until(t, f, "a Baton", func(e planner.BatonsChanged) bool { return len(e.IDs) == 2 })
 	write(t, b, pathLogDirEvents+"/log_dir_event_0000000001", `{"version":1,"broker":3,"event":1}`)

@@ -21,11 +21,11 @@ func TestUnreadable(t *testing.T) {
 
 	const good = `{"version":1,"partitions":[{"topic":"y","partition":0,"replicas":[1]}]}`
 	write(t, b, pathReassign, good)
-	until(t, f, "a reassignment", func(e planner.WorkChanged) bool { return len(e.Reassigning) == 1 })
+	until(t, f, "a reassignment", func(e planner.WorkChanged) bool { return len(e.Reassigning.Items) == 1 })
 	write(t, b, pathReassign, "{")
-	until(t, f, "it spoilt", func(e planner.WorkChanged) bool { return len(e.Reassigning) == 1 && len(e.Bad) == 1 })
+	until(t, f, "it spoilt", func(e planner.WorkChanged) bool { return len(e.Reassigning.Items) == 1 && len(e.Bad) == 1 })
 	write(t, b, pathReassign, good)
-	until(t, f, "it mended", func(e planner.WorkChanged) bool { return len(e.Reassigning) == 1 && len(e.Bad) == 0 })
+	until(t, f, "it mended", func(e planner.WorkChanged) bool { return len(e.Reassigning.Items) == 1 && len(e.Bad) == 0 })
 
 	write(t, b, pathBrokerIDs+"/1", "{")
 	until(t, f, "a registration", func(e planner.BrokersChanged) bool {

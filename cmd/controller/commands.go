@@ -78,7 +78,7 @@ func (a *app) takeoverCommand() *cobra.Command {
 	return a.changeCommand(change{
 		use: "takeover", short: "Let this Baton take the controller role", args: cobra.NoArgs,
 		long: "Removes /baton/hold and takes /controller from the broker that holds it. Refused while the cluster migrates to\n" +
-			"KRaft or has topics being deleted or reassigned. Run `controller check` before the first one.",
+			"KRaft or has topics being deleted. Run `controller check` before the first one.",
 		example: "  controller takeover --reason 'controller upgrade'\n  controller takeover --socket /run/baton.sock --yes -o json",
 		plan: func(st admin.Status, _ []string) (string, error) {
 			plan := fmt.Sprintf("Plan: the role goes from %s (controller epoch %d) to this Baton (%d, %s).", holder(st), st.Epoch, st.Instance.ID, st.Instance.Name)

@@ -87,6 +87,12 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 		return accept(b), nil
 	case planner.ElectLeaders:
 		return c.elect(b), nil
+	case planner.AlterReassignments:
+		re := planner.AlterReassignmentsReply{}
+		for _, i := range b.Items {
+			re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: i.ID})
+		}
+		return re, nil
 	case planner.ControlledShutdown:
 		return planner.ControlledShutdownReply{Remaining: led(c.view.Image, b.Broker)}, nil
 	default:

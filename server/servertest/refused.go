@@ -25,6 +25,11 @@ func (b builder) refused(req kmsg.Request) {
 		if b.shape != Null {
 			r.Topics = []kmsg.ElectLeadersRequestTopic{}
 		}
+	case *kmsg.ListPartitionReassignmentsRequest:
+		if b.shape != Null {
+			r.Topics = []kmsg.ListPartitionReassignmentsRequestTopic{{Topic: "moving", Partitions: []int32{0, 1, 2, 3, 77}}, {Topic: "unknown", Partitions: []int32{0}}}
+		}
+		return
 	}
 	for i := range b.n {
 		b.item(req, i)

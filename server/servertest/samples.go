@@ -185,6 +185,12 @@ func ViewFor(shape Shape) planner.View {
 	odd.Partitions[1].State.Leader = 999
 	odd.Partitions[2].Known = false
 	v.Image.PutTopic(odd)
+	// Partitions that are being reassigned: to a broker, away from one, and both.
+	moving := Topic("moving", TopicID(1002), partitions+2, all[:2])
+	for i := range partitions + 1 {
+		moving.Partitions[i].Assignment = partition.Assignment{Replicas: all[:2]}.ReassignTo([][]int32{all, all[:1], all[1:]}[i%3])
+	}
+	v.Image.PutTopic(moving)
 	return v
 }
 
@@ -225,6 +231,19 @@ func failing(_ context.Context, body planner.CallBody) (planner.ReplyBody, error
 				result.Err, result.Message = kerr.PreferredLeaderNotAvailable, "it is not there"
 			}
 			re.Results = append(re.Results, result)
+		}
+		return re, nil
+	case planner.AlterReassignments:
+		re := planner.AlterReassignmentsReply{}
+		for i, it := range b.Items {
+			if i%2 == 1 {
+				re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: it.ID, Err: kerr.NoReassignmentInProgress})
+				continue
+			}
+			re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: it.ID, Err: kerr.InvalidReplicaAssignment, Message: "not alive"})
+		}
+		if len(re.Items) == 0 {
+			re.Err = kerr.NotController
 		}
 		return re, nil
 	case planner.ControlledShutdown:

@@ -169,7 +169,7 @@ func (b *baton) noteBounces(ev planner.Event, before map[int32]epoch.Broker) {
 
 // checkBounced judges a decision against the restarts seen before it.
 func (b *baton) checkBounced(st planner.SetState) {
-	for _, m := range b.s.zk.replicas(st.ID) {
+	for _, m := range b.s.zk.hosts(st.ID) {
 		key := bounce{st.ID, m}
 		if b.bounced[key] && st.State.Leader != isr.NoLeader && st.State.ISR.Has(m) && len(st.State.ISR) > 1 {
 			b.s.failf("baton %d decides %v although %d has restarted", b.id, st.State, m)
@@ -261,7 +261,7 @@ func (b *baton) load() {
 	s, z := b.s, b.s.zk
 	c := planner.Claimed{
 		ID: b.id, Fence: b.fence, Settings: s.p.settings,
-		Self: cluster.Broker{ID: b.id}, Batons: s.batonIDs(), Deleting: sortedKeys(z.deleting),
+		Self: cluster.Broker{ID: b.id}, Batons: s.batonIDs(), Deleting: sortedKeys(z.deleting), Reassigning: z.readLegacy(),
 	}
 	b.brokers.busy, b.topics.busy = true, true
 	b.listBrokers(func(good []cluster.Broker, bad []planner.Bad, _ []int32) {

@@ -41,6 +41,7 @@ type hosted struct {
 	version   epoch.Partition
 	leader    int32
 	isr       isr.Set
+	replicas  []int32
 	pending   isr.Set // asked for; its additions count for the high watermark already
 	frozen    bool    // an error after which only a new leader epoch helps (08.3)
 	leading   bool
@@ -219,6 +220,7 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 	if ps.State.PartitionEpoch < h.version {
 		return 0
 	}
+	h.replicas = ps.Assignment.Replicas
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
 	if p.b.logs[id] == nil {
 		p.b.logs[id] = &plog{}
@@ -247,11 +249,16 @@ func (p *process) stopReplica(r planner.Request) []planner.PartitionCode {
 				switch {
 				case h.offline:
 					c.Code = 56
-				case ps.State.LeaderEpoch < h.epoch:
+				case ps.State.LeaderEpoch < h.epoch && ps.State.LeaderEpoch != epoch.Deleting:
 					c.Code = 74
+				case r.Delete:
+					delete(p.parts, c.ID)
+					delete(p.b.logs, c.ID)
 				default:
 					h.leading, h.following = false, false
 				}
+			} else if r.Delete {
+				delete(p.b.logs, c.ID) // what an earlier life left
 			}
 			out = append(out, c)
 		}

@@ -61,13 +61,25 @@ func (s *sim) checkState(f epoch.Fence, id partition.ID, next partition.State) {
 		s.failf("%v: ISR %v", id, next.ISR)
 	case next.Leader != isr.NoLeader && !next.ISR.Has(next.Leader):
 		s.failf("%v: the leader is not in the ISR: %v", id, next)
-	case next.Leader != isr.NoLeader && !slices.Contains(replicas, next.Leader):
+	case next.Leader != isr.NoLeader && !slices.Contains(replicas, next.Leader) && !s.was(id).ISR.Has(next.Leader):
 		s.failf("%v: the leader is no replica: %v of %v", id, next, replicas)
 	}
 }
 
+// was is the state that is about to be replaced.
+func (s *sim) was(id partition.ID) partition.State {
+	if n := s.zk.states[id]; n != nil {
+		return n.state
+	}
+	return partition.State{}
+}
+
 // checkRequest: what brokers are told is what ZooKeeper has acknowledged.
 func (s *sim) checkRequest(b *baton, r planner.Request) {
+	if r.Delete {
+		s.checkRemoval(b, r)
+		return
+	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
@@ -90,6 +102,22 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	}
 	if r.Kind == planner.UpdateMetadata && !slices.ContainsFunc(r.Live, func(l cluster.Broker) bool { return l.ID == b.id }) {
 		s.failf("baton %d is missing in the live list for %d", b.id, r.Broker)
+	}
+}
+
+// checkRemoval: a log is only deleted where its partition has no replica any more, or its
+// topic is on its way out.
+func (s *sim) checkRemoval(b *baton, r planner.Request) {
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			id := partition.ID{Topic: t.Name, Number: p.Number}
+			if s.zk.deleting[t.Name] || s.zk.topics[t.Name] == nil || int32(b.fence.Epoch) != s.zk.epoch {
+				continue
+			}
+			if a := s.zk.topics[t.Name].parts[p.Number]; slices.Contains(a.Target(), r.Broker) || s.was(id).ISR.Has(r.Broker) {
+				s.failf("baton %d has %d delete %v, which it is to keep: %v, %v", b.id, r.Broker, id, a, s.was(id))
+			}
+		}
 	}
 }
 
@@ -163,13 +191,14 @@ func (s *sim) checkWell() {
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")
 	}
+	s.checkEnds()
 	for _, name := range sortedKeys(s.zk.topics) {
 		t := s.zk.topics[name]
 		if t.id.IsZero() && s.p.settings.TopicIDs {
 			s.failf("topic %s has no id", name)
 		}
 		for i, l := range t.parts {
-			if why := s.checkPartition(partition.ID{Topic: name, Number: int32(i)}, l); why != "" {
+			if why := s.checkPartition(partition.ID{Topic: name, Number: int32(i)}, l.Replicas); why != "" {
 				s.failf("%s-%d %v: %s", name, i, l, why)
 			}
 		}

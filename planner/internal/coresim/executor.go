@@ -1,6 +1,8 @@
 package coresim
 
 import (
+	"slices"
+
 	"baton/epoch"
 	"baton/partition"
 	"baton/planner"
@@ -25,6 +27,9 @@ func (b *baton) write(w planner.Write) {
 	if s.bugs.TellEarly {
 		b.tellEarly(w)
 	}
+	if st, ok := w.Body.(planner.SetTopic); ok {
+		s.checkEnd(b, st)
+	}
 	session, fence := b.session, b.fence
 	done := func(r planner.Result) {
 		if b.life != life {
@@ -47,7 +52,7 @@ func (b *baton) write(w planner.Write) {
 		case r.Outcome == planner.Conflict:
 			s.mark("conflict")
 		case r.Outcome == planner.Applied && ok: // decided before a restart that was seen meanwhile
-			for _, m := range s.zk.replicas(id) {
+			for _, m := range s.zk.hosts(id) {
 				if !st.State.ISR.Has(m) {
 					delete(b.bounced, bounce{id, m})
 				}
@@ -140,7 +145,22 @@ func (z *zookeeper) replicas(id partition.ID) []int32 {
 	if t == nil || int(id.Number) >= len(t.parts) {
 		return nil
 	}
-	return t.parts[id.Number]
+	return t.parts[id.Number].Replicas
+}
+
+// hosts are the replicas, and members of the ISR that are none any more.
+func (z *zookeeper) hosts(id partition.ID) []int32 {
+	out := slices.Clone(z.replicas(id))
+	if n := z.states[id]; n != nil {
+		for _, st := range n.history {
+			for _, m := range st.ISR {
+				if !slices.Contains(out, m) {
+					out = append(out, m)
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (b *baton) read(r planner.Read) {

@@ -120,6 +120,8 @@ var allFaults = []func(*sim){
 	func(s *sim) { s.toggleUnclean() },
 	func(s *sim) { s.badBroker() },
 	func(s *sim) { s.marker() },
+	func(s *sim) { s.reassignCall() },
+	func(s *sim) { s.reassignLegacy() },
 	func(s *sim) { // a topic is removed
 		if name := pick(&s.r, sortedKeys(s.zk.topics)); name[0] != 't' {
 			s.zk.remove(name)
@@ -229,6 +231,9 @@ func (s *sim) rivalClaims() {
 			s.zk.put(id, st)
 		}
 	}
+	if s.r.chance(60) {
+		s.rivalReassigns(fence)
+	}
 	if p := b.proc; s.r.chance(50) {
 		p.maxEpoch = max(p.maxEpoch, fence.Epoch)
 		p.controller = b.id
@@ -252,7 +257,7 @@ func (s *sim) autoCreate() {
 		for _, i := range s.r.shuffled(len(pool))[:2] {
 			list = append(list, pool[i])
 		}
-		t.parts = append(t.parts, list)
+		t.parts = append(t.parts, partition.Assignment{Replicas: list})
 	}
 	if s.r.chance(60) {
 		t.id = s.freshID()
@@ -271,7 +276,7 @@ func (s *sim) initialiseByRival(name string, t *topicNode) {
 	for i, l := range t.parts {
 		var st partition.State
 		st.Leader = -1
-		for _, b := range l {
+		for _, b := range l.Replicas {
 			if s.zk.brokers[b] != nil {
 				if st.Leader == -1 {
 					st.Leader = b

@@ -26,7 +26,7 @@ func (p *process) fetch(id partition.ID, h *hosted) {
 		return
 	}
 	lh := leader.proc.parts[id]
-	if lh == nil || !lh.leading || lh.epoch != h.epoch {
+	if lh == nil || !lh.leading || lh.epoch != h.epoch || !slices.Contains(lh.replicas, p.b.id) {
 		return
 	}
 	mine, theirs := p.b.logs[id], leader.logs[id]
@@ -99,8 +99,7 @@ func (p *process) wanted(h *hosted, id partition.ID) isr.Set {
 		return m == p.b.id || ok && s.now-at < 2500
 	})
 	if next.Equal(h.isr) {
-		cached := p.cache[id]
-		for _, m := range cached.Assignment.Replicas {
+		for _, m := range h.replicas {
 			if at, ok := h.fetched[m]; ok && !h.isr.Has(m) && s.now-at < 700 && h.ends[m] >= end && slices.Contains(p.live, m) {
 				return append(next, m)
 			}
@@ -119,7 +118,7 @@ func (p *process) askISR() {
 	call := planner.AlterPartition{Broker: p.b.id, BrokerEpoch: p.epoch, Version: p.b.version}
 	for _, id := range sortedIDs(p.parts) {
 		h := p.parts[id]
-		if !h.leading {
+		if !h.leading || h.frozen {
 			continue
 		}
 		if h.pending == nil {

@@ -62,6 +62,9 @@ type sim struct {
 	accepted map[partition.ID]planner.Millis
 	record   int
 	marks    map[string]int
+	// ends: what partitions may be assigned to at the end.
+	ends       map[partition.ID][][]int32
+	endedEarly int
 
 	tracing bool
 	log     strings.Builder
@@ -75,7 +78,8 @@ type sim struct {
 func Run(seed uint64, bugs Bugs, trace bool) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
-		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, accepted: map[partition.ID]planner.Millis{}, marks: map[string]int{},
+		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{},
+		accepted: map[partition.ID]planner.Millis{}, ends: map[partition.ID][][]int32{}, marks: map[string]int{},
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)

@@ -2,6 +2,7 @@ package coresim
 
 import (
 	"fmt"
+	"slices"
 
 	"baton/cluster"
 	"baton/isr"
@@ -34,12 +35,13 @@ func (s *sim) start() {
 			for _, j := range s.r.shuffled(len(s.brokers))[:min(len(s.brokers), 2+i)] {
 				list = append(list, s.brokers[j].id)
 			}
-			t.parts = append(t.parts, list)
+			s.asked(partition.ID{Topic: name, Number: int32(len(t.parts))}, list) //nolint:gosec // few
+			t.parts = append(t.parts, partition.Assignment{Replicas: list})
 		}
 		s.zk.topics[name] = t
 		states := func() { // a broker's controller has run the cluster until now
 			for n, l := range t.parts {
-				st := partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: l[0], ISR: l}}
+				st := partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: l.Replicas[0], ISR: slices.Clone(l.Replicas)}}
 				s.zk.put(partition.ID{Topic: name, Number: int32(n)}, st) //nolint:gosec // few
 			}
 		}
@@ -143,7 +145,7 @@ func (s *sim) watchWork() {
 				b.later(report)
 				return
 			}
-			b.step(planner.WorkChanged{Deleting: sortedKeys(s.zk.deleting)})
+			b.step(planner.WorkChanged{Deleting: sortedKeys(s.zk.deleting), Reassigning: s.zk.readLegacy()})
 		}
 		b.later(report)
 	})

@@ -34,6 +34,7 @@ type zookeeper struct {
 	notified       int
 	block          int64
 	pausedTo       planner.Millis // the quorum is gone until then
+	legacy         *legacyNode
 }
 
 type holderNode struct {
@@ -53,7 +54,7 @@ type brokerNode struct {
 type topicNode struct {
 	version int32
 	id      cluster.TopicID
-	parts   [][]int32
+	parts   []partition.Assignment
 }
 
 type stateNode struct {
@@ -205,11 +206,12 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 	case planner.SetTopic:
 		n := z.topics[b.Name]
 		if n == nil || n.version != b.Version {
+			z.s.mark("topic-conflict")
 			r.Outcome, r.Reason = planner.Conflict, "version"
 			return r, false
 		}
 		n.version++
-		n.id, n.parts = b.ID, lists(b.Partitions)
+		n.id, n.parts = b.ID, assignments(b.Partitions)
 		r.Version = n.version
 		z.tick()
 		z.s.watchTopics()
@@ -219,12 +221,17 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			return r, false
 		}
 		z.tick()
-		z.topics[b.Name] = &topicNode{id: b.ID, parts: lists(b.Partitions)}
+		z.topics[b.Name] = &topicNode{id: b.ID, parts: assignments(b.Partitions)}
 		z.s.watchTopics()
 	case planner.NextProducerIDs:
 		r.Start, r.Length = z.block, 1000
 		z.block += 1000
 		z.tick()
+	case planner.SetLegacyReassignments:
+		var ok bool
+		if r.Version, ok = z.shrinkLegacy(b); !ok {
+			r.Outcome = planner.Conflict
+		}
 	case planner.DeleteNotifications:
 		if slices.Contains(b.Paths, preferredPath) {
 			z.preferred = nil
@@ -246,7 +253,7 @@ func (z *zookeeper) resolve(w planner.Write) planner.Result {
 	case planner.CreateState:
 		return z.resolveState(r, b.ID, b.State, -1)
 	case planner.SetTopic:
-		if n := z.topics[b.Name]; n == nil || n.version != b.Version+1 || n.id != b.ID || !slices.EqualFunc(n.parts, lists(b.Partitions), slices.Equal[[]int32]) {
+		if n := z.topics[b.Name]; n == nil || n.version != b.Version+1 || n.id != b.ID || !slices.EqualFunc(n.parts, assignments(b.Partitions), partition.Assignment.Equal) {
 			r.Outcome, r.Reason = planner.Conflict, "version"
 		} else {
 			r.Version = n.version
@@ -294,12 +301,16 @@ func (z *zookeeper) buried(name string) bool {
 	return ok
 }
 
-func lists(parts []planner.PartitionRead) [][]int32 {
-	out := make([][]int32, len(parts))
+func assignments(parts []planner.PartitionRead) []partition.Assignment {
+	out := make([]partition.Assignment, len(parts))
 	for i, p := range parts {
-		out[i] = slices.Clone(p.Assignment.Replicas)
+		out[i] = cloned(p.Assignment)
 	}
 	return out
+}
+
+func cloned(a partition.Assignment) partition.Assignment {
+	return partition.Assignment{Replicas: slices.Clone(a.Replicas), Adding: slices.Clone(a.Adding), Removing: slices.Clone(a.Removing)}
 }
 
 // topicRead returns a topic znode and the states that exist under it.
@@ -309,7 +320,7 @@ func (z *zookeeper) topicRead(name string) (planner.TopicRead, []planner.StateRe
 	var states []planner.StateRead
 	for i, l := range n.parts {
 		num := int32(i)
-		t.Partitions = append(t.Partitions, planner.PartitionRead{Number: num, Assignment: partition.Assignment{Replicas: slices.Clone(l)}})
+		t.Partitions = append(t.Partitions, planner.PartitionRead{Number: num, Assignment: cloned(l)})
 		if sr := z.read(partition.ID{Topic: name, Number: num}); sr.Exists {
 			states = append(states, sr)
 		}
