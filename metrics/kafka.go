@@ -103,7 +103,7 @@ func (s *Set) initKafka() {
 
 // Counts is what Kafka's controller gauges say. Kafka computes them after each event; so should the loop.
 type Counts struct {
-	Topics, Partitions, Offline, PreferredImbalance, Brokers                           int
+	Topics, Partitions, Offline, PreferredImbalance, Brokers, Reassigning              int
 	TopicsToDelete, ReplicasToDelete                                                   int
 	TopicsIneligibleToDelete, ReplicasIneligibleToDelete, UnderMinISR, UnderReplicated int
 }
@@ -134,6 +134,7 @@ func (s *Set) export() {
 	k.brokers.Set(float64(c.Brokers))
 	s.own.underMinISR.Set(float64(c.UnderMinISR))
 	s.own.underReplicated.Set(float64(c.UnderReplicated))
+	s.own.reassigning.Set(float64(c.Reassigning))
 }
 
 // ControllerState says what the loop is doing now, one of the State constants.

@@ -95,7 +95,7 @@ func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 func (o *observer) Stats(st planner.Stats) {
 	m := o.node.metrics
 	m.SetCounts(metrics.Counts{Topics: st.Topics, Partitions: st.Led, Offline: st.Offline, PreferredImbalance: st.Imbalanced,
-		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated})
+		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated, Reassigning: st.Reassigning})
 	m.HeldTopics(len(st.Held))
 	paths := make([]string, len(st.Bad))
 	for i, b := range st.Bad {
@@ -124,6 +124,8 @@ func kafkaState(event string) int {
 		return 6 // what goes in slices is the auto rebalance, nearly always
 	case "ElectLeaders", "PreferredRequested":
 		return 7
+	case "AlterReassignments":
+		return 5
 	case "ControlledShutdown":
 		return 8
 	case "AlterPartition":

@@ -126,6 +126,9 @@ func (n *Node) fill(out *admin.Status, m *planner.Machine) {
 		out.BadZnodes = append(out.BadZnodes, admin.BadZnode{Path: b.Path, Reason: b.Reason})
 	}
 	out.InProgress = append(out.InProgress, st.Held...)
+	if st.Reassigning > 0 {
+		out.InProgress = append(out.InProgress, fmt.Sprintf("%d partitions being reassigned", st.Reassigning))
+	}
 }
 
 // fillRole copies what decides about the role.

@@ -288,16 +288,6 @@ func keepsRecords(p *cluster.Partition, next partition.Assignment) bool {
 	return !p.Known || p.State.ISR.Any(func(b int32) bool { return slices.Contains(next.Replicas, b) })
 }
 
-// reassigning counts partitions for the status.
-func reassigning(t *cluster.Topic) (n int) {
-	for i := range t.Partitions {
-		if t.Partitions[i].Assignment.Reassigning() {
-			n++
-		}
-	}
-	return n
-}
-
 // stray has a replica deleted whose broker still leads by an older assignment: whoever
 // took it away was stopped before the broker could be told.
 func (m *Machine) stray(id partition.ID, p *cluster.Partition, broker int32) {

@@ -20,6 +20,8 @@ type Stats struct {
 	Bad        []Bad    // znodes that cannot be understood now
 	Held       []string // topics that are not led, and why
 	Inflight   int      // state writes under way
+	// Reassigning counts partitions with replicas being added or removed.
+	Reassigning int
 }
 
 // BrokerStats is what a broker still has to be told.
@@ -71,6 +73,9 @@ func (m *Machine) due(l *ledger) int {
 
 func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 	st.Partitions++
+	if p.Assignment.Reassigning() {
+		st.Reassigning++
+	}
 	if p.Broken != "" {
 		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/topics/%s/partitions/%d/state", t.Name, p.Number), p.Broken})
 	}
@@ -82,7 +87,7 @@ func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 	if !m.im.HasLeader(p) || slices.Contains(p.Dirs, p.State.Leader) {
 		st.Offline++
 	}
-	if len(p.State.ISR) < len(p.Assignment.Replicas) {
+	if len(p.State.ISR) < len(p.Told().Origin()) { // replicas being added do not count, as on brokers
 		st.UnderReplicated++
 	}
 	if len(p.State.ISR) < int(m.set.MinISR) {

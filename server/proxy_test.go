@@ -235,4 +235,10 @@ func TestConfigsOfOthersArePassedOn(t *testing.T) {
 	if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, alter).Resources[0]; got.ErrorCode != 42 || got.ErrorMessage == nil {
 		t.Errorf("altering Baton: %+v", got)
 	}
+	for name, code := range map[string]int16{"leader.replication.throttled.rate": 0, "log.retention.ms": 42} {
+		alter.Resources[0].Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: name, Op: kmsg.IncrementalAlterConfigOpDelete}}
+		if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, alter).Resources[0]; got.ErrorCode != code {
+			t.Errorf("taking %s from Baton: %+v", name, got)
+		}
+	}
 }

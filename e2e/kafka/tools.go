@@ -135,3 +135,12 @@ func firstEntry(r *zip.Reader, classes []string) string {
 	}
 	return ""
 }
+
+// Reassign runs kafka-reassign-partitions.
+func (c *Cluster) Reassign(ctx context.Context, args ...string) (ToolResult, error) {
+	class, err := c.firstClass("org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "kafka.admin.ReassignPartitionsCommand")
+	if err != nil {
+		return ToolResult{}, err
+	}
+	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
+}
