@@ -126,6 +126,8 @@ func kafkaState(event string) int {
 		return 10
 	case "LogDirFailed":
 		return 11
+	case "ISRChanged":
+		return 9
 	}
 	return 0
 }

@@ -78,7 +78,7 @@ func (m *Machine) alter(it *alterItem) {
 		m.unread = append(m.unread, it)
 		return
 	}
-	if m.inflight[it.id] != nil || m.reads[it.id] {
+	if m.inflight[it.id] != nil || m.reads[it.id] != nil {
 		m.waiting[it.id] = append(m.waiting[it.id], it)
 		return
 	}
@@ -127,8 +127,7 @@ func (m *Machine) alterAhead(it *alterItem) {
 	}
 	it.reads++
 	m.waiting[it.id] = append(m.waiting[it.id], it)
-	m.reads[it.id] = true
-	m.plan.Reads = append(m.plan.Reads, Read{States: []partition.ID{it.id}})
+	m.readStates([]partition.ID{it.id})
 }
 
 // ineligible is the code on which a leader goes back to its last committed ISR and

@@ -109,9 +109,7 @@ func (m *Machine) logDirFailed(e LogDirFailed) {
 		m.noteBroker(b, "reported a failed log directory")
 	}
 	m.setUnreadable(scopeLogDirs, e.Bad)
-	if len(e.Paths) > 0 {
-		m.write(DeleteNotifications{Paths: e.Paths}, func(Result) {})
-	}
+	m.deleteNotifications(e.Paths)
 }
 
 // replicaDir takes in what a LeaderAndIsr answer says about a replica's directory.

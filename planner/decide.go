@@ -16,6 +16,8 @@ type change struct {
 	strategy partition.Strategy
 	view     int64 // broker registrations taken into account
 	alter    *alterItem
+	// missed: a newer version was read while the write was under way.
+	missed bool
 }
 
 // maxConflicts is how often in a row a decision is made again at once; after that the
@@ -195,6 +197,9 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 		if c.alter != nil {
 			m.alterFailed(c.alter)
 		}
+		if c.missed {
+			m.readStates([]partition.ID{c.id})
+		}
 	}
 	m.touch(c.id)
 	m.wakeWaiting(c.id)
@@ -272,20 +277,34 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	}
 	// A partition that could not be read was not told either, to brokers that came meanwhile.
 	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
+	wasBroken := p.Broken
 	p.Broken = ""
-	if changed {
-		m.im.Adopt(p, s.State, s.Zxid)
+	if !changed {
+		return
+	}
+	from, told := p.State, p.Known && wasBroken == "" && p.State.Leader == s.State.Leader && p.State.LeaderEpoch == s.State.LeaderEpoch
+	m.im.Adopt(p, s.State, s.Zxid)
+	if !told {
 		m.announceLeadership(s.ID, p)
+		return
+	}
+	// The leader has changed the ISR itself: replicas ignore an epoch they know.
+	m.announceMetadata(s.ID)
+	if !from.ISR.Equal(p.State.ISR) {
+		m.note(Note{Kind: NoteISRChange, Partition: s.ID, Broker: p.State.Leader, From: from, To: p.State,
+			Text: fmt.Sprintf("%v: by its leader: %v", s.ID, p.State.LeaderAndISR)})
 	}
 }
 
 func (m *Machine) refreshed(s StateRead) {
-	delete(m.reads, s.ID)
 	p := m.im.Partition(s.ID)
+	overtaken := m.readDone(p, s)
 	if p == nil {
 		return
 	}
-	if m.inflight[s.ID] == nil { // else the write's own outcome is newer
+	if c := m.inflight[s.ID]; c != nil { // the write's own outcome is newer, if it has one
+		c.missed = c.missed || s.State.PartitionEpoch > p.State.PartitionEpoch
+	} else if !overtaken {
 		m.adopt(p, s)
 		m.touch(s.ID)
 	}

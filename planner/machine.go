@@ -57,7 +57,8 @@ type Machine struct {
 	creates  []*createCall
 	blocks   map[uint64]struct{} // tokens of producer id calls under way
 	reread   Millis              // when broken states are read again
-	reads    map[partition.ID]bool
+	reads    map[partition.ID]*stateRead
+	handled  []string // notifications that are still to be deleted
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -78,7 +79,7 @@ func (m *Machine) reset() {
 		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
-		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
+		blocks: map[uint64]struct{}{}, reads: map[partition.ID]*stateRead{},
 	}
 }
 
@@ -129,6 +130,8 @@ func (m *Machine) handle(ev Event) {
 		}
 	case LogDirFailed:
 		m.logDirFailed(e)
+	case ISRChanged:
+		m.isrChanged(e)
 	case SettingsChanged:
 		m.set = e.Settings
 		m.touchLeaderless()
@@ -232,6 +235,9 @@ func (m *Machine) tick() {
 		}
 	}
 	m.repairAll()
+	paths := m.handled
+	m.handled = nil
+	m.deleteNotifications(paths)
 	m.dispelDoubts()
 	m.answerLater()
 	if m.now >= m.reread {
@@ -247,12 +253,9 @@ func (m *Machine) rereadBroken() {
 	var ids []partition.ID
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 		id := partition.ID{Topic: t.Name, Number: p.Number}
-		if p.Broken != "" && !m.reads[id] { // ZooKeeper may be away for long
-			m.reads[id] = true
+		if p.Broken != "" && m.reads[id] == nil { // ZooKeeper may be away for long
 			ids = append(ids, id)
 		}
 	})
-	if len(ids) > 0 {
-		m.plan.Reads = append(m.plan.Reads, Read{States: ids})
-	}
+	m.readStates(ids)
 }

@@ -31,8 +31,8 @@ type Store struct {
 
 // dirt is what events have shown to be in need of reading.
 type dirt struct {
-	role, brokers, topicList, work, batons, logDirs bool
-	resync                                          bool // a reconnect: read everything
+	role, brokers, topicList, work, batons, logDirs, isrChanges bool
+	resync                                                      bool // a reconnect: read everything
 	// unasked: no event asked for this; a change that is found was not reported.
 	unasked       bool
 	rereadBrokers bool // asked for: deliver even if nothing is new
@@ -47,6 +47,10 @@ type known struct {
 	batons  planner.BatonsChanged
 	logDirs map[string]bool // notifications that were delivered
 	badDirs []planner.Bad   // those that cannot be understood
+	// isrChanges has the ISR notifications that were read: what is wrong with it, or
+	// nothing, then it was delivered.
+	isrChanges    map[string]string
+	badISRChanges []planner.Bad
 }
 
 // stamp identifies a znode's incarnation and content.
@@ -98,6 +102,8 @@ func (st *Store) event(ev zk.Event) {
 		d.batons = true
 	case ev.Path == pathLogDirEvents, dir == pathLogDirEvents:
 		d.logDirs = true
+	case ev.Path == pathISRChanges, dir == pathISRChanges:
+		d.isrChanges = true
 	default:
 		return
 	}

@@ -101,6 +101,7 @@ func (c *Cluster) brokerProperties(b *Broker) properties {
 		"advertised.listeners":                     strings.Join(advertise, ","),
 		"listener.security.protocol.map":           strings.Join(protocols, ","),
 		"inter.broker.listener.name":               Internal,
+		"inter.broker.protocol.version":            c.opts.IBP,
 		"log.dirs":                                 strings.Join(b.dataDirs, ","),
 		"auto.create.topics.enable":                strconv.FormatBool(c.opts.AutoCreateTopics),
 		"replica.lag.time.max.ms":                  "10000",

@@ -128,7 +128,7 @@ func (s *story) sound(h *history.History) {
 	s.Helper()
 	s.must(h.CheckEpochs())
 	s.must(h.CheckISR())
-	s.must(h.CheckWriters())
+	s.must(h.CheckWriters(s.cluster.LeadersWriteISR()))
 }
 
 // neverLeaderless fails if a partition of the topics was without a leader at any moment.

@@ -18,6 +18,7 @@ type broker struct {
 	session int64
 	logs    map[partition.ID]*plog
 	version int16 // of AlterPartition
+	old     bool  // writes the ISR itself
 }
 
 // process is one life of a broker. All of its memory ends with it, its disk does not.
@@ -32,6 +33,7 @@ type process struct {
 	topicIDs   map[string]planner.TopicStates
 	parts      map[partition.ID]*hosted
 	asking     bool // one AlterPartition at a time
+	changed    []partition.ID
 	leaving    bool
 }
 
@@ -39,6 +41,8 @@ type process struct {
 type hosted struct {
 	epoch     epoch.Leader
 	version   epoch.Partition
+	by        epoch.Controller // of the state that it was told
+	writing   bool             // the ISR, itself
 	leader    int32
 	isr       isr.Set
 	pending   isr.Set // asked for; its additions count for the high watermark already
@@ -219,6 +223,7 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 	if ps.State.PartitionEpoch < h.version {
 		return 0
 	}
+	h.by = ps.State.ControllerEpoch
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
 	if p.b.logs[id] == nil {
 		p.b.logs[id] = &plog{}
@@ -274,7 +279,11 @@ func (p *process) loop() {
 				p.advance(id, h)
 			}
 		}
-		p.askISR()
+		if p.b.old {
+			p.writeISR()
+		} else {
+			p.askISR()
+		}
 		p.loop()
 	})
 }

@@ -163,6 +163,9 @@ func (s *sim) checkWell() {
 	for _, token := range sortedKeys(s.calls) {
 		s.failf("call %d of %d ms was never answered", token, s.calls[token].since)
 	}
+	if len(s.zk.isrs) > 0 {
+		s.failf("ISR notifications are left: %v", s.zk.isrs)
+	}
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")
 	}

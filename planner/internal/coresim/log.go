@@ -46,6 +46,9 @@ func (p *process) fetch(id partition.ID, h *hosted) {
 // advance moves the high watermark to what the whole ISR has, members just asked for
 // included, and acknowledges.
 func (p *process) advance(id partition.ID, h *hosted) {
+	if h.writing {
+		return
+	}
 	l := p.b.logs[id]
 	high := len(l.recs)
 	for _, set := range []isr.Set{h.isr, h.pending} {
@@ -101,7 +104,7 @@ func (p *process) wanted(h *hosted, id partition.ID) isr.Set {
 	if next.Equal(h.isr) {
 		cached := p.cache[id]
 		for _, m := range cached.Assignment.Replicas {
-			if at, ok := h.fetched[m]; ok && !h.isr.Has(m) && s.now-at < 700 && h.ends[m] >= end && slices.Contains(p.live, m) {
+			if at, ok := h.fetched[m]; ok && !h.isr.Has(m) && s.now-at < 700 && h.ends[m] >= end && (p.b.old || slices.Contains(p.live, m)) {
 				return append(next, m)
 			}
 		}

@@ -23,6 +23,7 @@ type Bugs struct {
 	ToldBlindly   bool // a request without an answer counts as answered
 	ForgetLost    bool // a write whose answer is lost counts as failed
 	DropCalls     bool // some replies are swallowed
+	DeafToISR     bool // notifications of leaders that write the ISR themselves are not read
 }
 
 // Result is what a run was like.

@@ -75,7 +75,7 @@ func TestCoverage(t *testing.T) {
 	t.Logf("%d records acknowledged, %v", acked, marks)
 	for _, k := range []string{
 		"claimed", "conflict", "fenced", "ack-lost", "own-write-as-conflict", "stale-broker-epoch", "stale-controller-epoch",
-		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
+		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost", "old-leader-wrote", "old-leader-refused",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)

@@ -26,6 +26,7 @@ type zookeeper struct {
 	unclean  map[string]bool             // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
 	dirs     []notification
+	isrs     []isrNotification
 	notified int
 	block    int64
 	pausedTo planner.Millis // the quorum is gone until then
@@ -222,6 +223,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 		z.tick()
 	case planner.DeleteNotifications:
 		z.dirs = slices.DeleteFunc(z.dirs, func(n notification) bool { return slices.Contains(b.Paths, n.path) })
+		z.isrs = slices.DeleteFunc(z.isrs, func(n isrNotification) bool { return slices.Contains(b.Paths, n.path) })
 		z.tick()
 	}
 	return r, false
