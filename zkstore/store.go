@@ -243,8 +243,8 @@ func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[s
 	}
 	stamps := make(map[string]stamp, len(names))
 	for i, n := range nodes {
-		if !n.exists {
-			continue // gone since; the child list's watch tells
+		if !n.exists || refused[i] == nil && isBatons(n.data) {
+			continue // gone since; the child list's watch tells. Or a Baton, for old brokers
 		}
 		stamps[names[i]] = stampOf(n)
 		id, numeric := parseID(names[i])
