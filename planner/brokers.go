@@ -68,12 +68,14 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 			l.um[partition.ID{Topic: t.Name, Number: p.Number}] = struct{}{}
 		}
 	})
-	for _, id := range m.im.PartitionsOn(b.ID) {
+	hosted := m.im.PartitionsOn(b.ID)
+	for _, id := range hosted {
 		if p := m.im.Partition(id); p.Known {
 			l.lai[id] = false
 			m.announceMetadata(id)
 		}
 	}
+	m.unproveAll(l, hosted)
 	m.touchAllOn(b.ID)
 	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: b})
 }

@@ -226,6 +226,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.announceMetadata(c.id)
 	default:
 		delete(m.bump, c.id)
+		m.newEpoch(c.id, p)
 		m.announceLeadership(c.id, p)
 		m.stopLeavingFollowers(c, p)
 	}

@@ -27,6 +27,9 @@ type ledger struct {
 	// later holds partitions that the broker would not take in: each waits by itself, so
 	// that one of them does not keep the broker from hearing of the others.
 	later map[partition.ID]wait
+	// unproven holds partitions that this incarnation may not join the ISR of yet: 0 until
+	// it has answered a LeaderAndIsr, then when its proof is complete.
+	unproven map[partition.ID]Millis
 	// doubt is when metadata that may have been overwritten by a frame of a broken
 	// connection is sent again: brokers put UpdateMetadata in no order but that of its
 	// arrival, and a frame that was on its way may arrive after its successor.
@@ -53,7 +56,8 @@ type outstanding struct {
 }
 
 func newLedger(e epoch.Broker) *ledger {
-	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}}
+	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}, later: map[partition.ID]wait{},
+		unproven: map[partition.ID]Millis{}}
 }
 
 func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
@@ -63,6 +67,7 @@ func (l *ledger) forget(id partition.ID) {
 	delete(l.um, id)
 	delete(l.sr, id)
 	delete(l.later, id)
+	delete(l.unproven, id)
 	if l.out != nil {
 		delete(l.out.items, id)
 	}

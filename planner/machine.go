@@ -239,6 +239,7 @@ func (m *Machine) tick() {
 	m.handled = nil
 	m.deleteNotifications(paths)
 	m.dispelDoubts()
+	m.forgetProved()
 	m.answerLater()
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000

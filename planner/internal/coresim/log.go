@@ -150,7 +150,7 @@ func (p *process) askISR() {
 	})
 }
 
-// altered is 08.3's table for 3.3 and later.
+// altered is 08.3's table for 3.3 and later, and for 2.7 to 3.1.
 func (p *process) altered(id partition.ID, asked isr.AlterRequest, it planner.AlterItemReply) {
 	h := p.parts[id]
 	if h == nil || !h.leading || h.epoch != asked.LeaderEpoch {
@@ -163,10 +163,15 @@ func (p *process) altered(id partition.ID, asked isr.AlterRequest, it planner.Al
 		return
 	}
 	p.b.s.mark("alter-refused-" + it.Err.Message)
+	old := p.b.version == 0 // up to 3.1
 	switch it.Err.Code {
-	case 3, 74, 95, 42, 100:
+	case 3, 74, 95:
 		h.frozen = true
+	case 42, 100:
+		h.frozen = !old // else it is asked for again
 	case 55, 107:
-		h.pending = nil
+		if !old {
+			h.pending = nil
+		}
 	}
 }
