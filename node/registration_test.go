@@ -33,6 +33,8 @@ func TestRegistrationForOldBrokers(t *testing.T) {
 		is := func(when string, want ...int32) {
 			t.Helper()
 			synctest.Wait()
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			if !slices.Equal(w.asBroker, want) {
 				t.Errorf("%s: registered %v, want %v", when, w.asBroker, want)
 			}
