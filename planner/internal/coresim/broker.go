@@ -134,9 +134,9 @@ func (b *broker) dirty() {
 		l := b.logs[id]
 		if n := b.s.r.n(4); n > 0 && len(l.recs) > 0 {
 			l.recs = l.recs[:max(0, len(l.recs)-n)]
-			// Outside the ISR it may lose what it likes, unless its leader writes it in
-			// without asking anybody (KIP-903).
-			if z := b.s.zk.states[id]; z == nil || z.bad != "" || z.state.ISR.Has(b.id) || b.s.p.old > 0 {
+			// Outside the ISR it may lose what it likes (KIP-903), unless its leader writes it in
+			// without asking anybody, or that was decided already.
+			if z := b.s.zk.states[id]; z == nil || z.bad != "" || z.state.ISR.Has(b.id) || b.s.p.old > 0 || b.s.writing[bounce{id, b.id}] > 0 {
 				b.s.damaged[id] = true
 			} else {
 				b.s.mark("outsider-lost-its-tail")

@@ -59,6 +59,7 @@ type sim struct {
 	acked map[partition.ID][]int
 	// damaged: partitions whose acknowledged records may be gone for a permitted reason.
 	damaged map[partition.ID]bool
+	writing map[bounce]int // members of ISRs on their way to ZooKeeper, of whatever Baton
 	record  int
 	marks   map[string]int
 
@@ -75,6 +76,7 @@ func Run(seed uint64, bugs Bugs, trace bool) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
 		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{}, marks: map[string]int{},
+		writing: map[bounce]int{},
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)
