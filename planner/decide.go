@@ -216,6 +216,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		kind = NoteISRChange
 		m.announceMetadata(c.id)
 	case isNew:
+		m.newEpoch(c.id, p)
 		// Kafka tells only the ISR of a new partition and the others when they register; one
 		// that has registered while the write was under way would never hear of it.
 		for _, b := range p.Assignment.Replicas {
