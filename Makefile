@@ -6,10 +6,13 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 # The race detector makes a package several times slower; the limit is for a machine with two cores.
 TIMEOUT  ?= 20m
+# The Kafkas of make test-matrix, and the stories that are told on each.
+KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
+STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
 
-.PHONY: run run-kafka test test-fast lint vet race e2e bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast test-matrix lint vet race e2e bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +44,15 @@ e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
 		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
 	else echo 'e2e: no such packages'; exit 1; fi
+
+test-matrix: ## the first stories on each Kafka from 2.4.1 to 3.9.1, and upgrades under load; most of an hour
+	@failed=; for v in $(KAFKAS); do \
+		echo "=== Kafka $$v"; \
+		BATON_KAFKA=$$v $(GO) test -count=1 -timeout 40m -v -run '^($(STORIES))$$' ./e2e/stories || failed="$$failed $$v"; \
+	done; \
+	echo '=== upgrades'; \
+	BATON_MATRIX=1 $(GO) test -count=1 -timeout 40m -v -run '^(TestOldestProtocolOnNewestKafka|TestRollingUpgrade|TestRollingUpgradeOfBaton)$$' ./e2e/stories || failed="$$failed upgrades"; \
+	if [ -n "$$failed" ]; then echo "test-matrix: failed:$$failed"; exit 1; fi
 
 bench: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')

@@ -39,6 +39,10 @@ func NewImage(batons []int32) *Image {
 // View grows with every incarnation of a broker that comes in; see Partition.Decided.
 func (im *Image) View() int64 { return im.view }
 
+// LearnedAfter reports whether the broker's incarnation came in after the image had that
+// View.
+func (im *Image) LearnedAfter(view int64, id int32) bool { return im.learned[id] > view }
+
 // AddBaton remembers an id as a Baton's: it is never given a replica.
 func (im *Image) AddBaton(id int32) { im.batons[id] = true }
 

@@ -252,7 +252,7 @@ var errEnded = errors.New("ended")
 // written any more.
 func (n *Node) endTerm(reason error, drain bool) *controller.Term {
 	n.mu.Lock()
-	t := n.term
+	t, asBroker := n.term, n.asBroker
 	n.mu.Unlock()
 	if t == nil {
 		return nil
@@ -260,6 +260,7 @@ func (n *Node) endTerm(reason error, drain bool) *controller.Term {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	t.Stop(ctx, fmt.Errorf("%w: %w", errEnded, reason), drain)
+	asBroker.end() // before the role is given up
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil

@@ -102,6 +102,25 @@ func TestAnExpiredSessionMakesAStandby(t *testing.T) {
 	})
 }
 
+// KAFKA-13407: a claim is applied, but the claimant hears that it was not, and the znode names a controller that does
+// nothing for as long as its session lives. Kafka's leaves it at that, for the znode names itself.
+func TestNoGhostController(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.during = func() {
+			w.change(func(v *zkstore.RoleView) {
+				owner := w.sessions
+				v.Epoch, v.EpochVersion = v.Epoch+1, v.EpochVersion+1
+				v.Controller = &zkstore.Registration{BrokerID: a1, KRaftEpoch: -1, Owner: owner, Baton: &zkstore.BatonInfo{Name: v.Members[0].Name}}
+			})
+		}
+		a := w.join(t, a1, Active)
+		time.Sleep(10 * time.Second)
+		if !a.leads() || !holds(w, a1) {
+			t.Errorf("it holds: %v, it leads: %v", holds(w, a1), a.leads())
+		}
+	})
+}
+
 // A claim that was under way when the hold was written must not last.
 func TestAHoldWrittenDuringAClaimIsObeyed(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {

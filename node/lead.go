@@ -31,6 +31,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	n.mu.Unlock()
 	o := &observer{node: n, id: n.id(), brokers: map[int32]bool{}}
 	t := controller.NewTerm(fence, s.Store(fence), o)
+	asBroker := n.newRegistration(ctx, s, t)
 	channels := channel.NewManager(channel.Config{
 		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
 		Versions:       channel.Versions{LeaderAndISR: c.InterBrokerProtocol.LeaderAndIsr(), UpdateMetadata: c.InterBrokerProtocol.UpdateMetadata(), StopReplica: c.InterBrokerProtocol.StopReplica()},
@@ -38,6 +39,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 		Gate: gate(t, s),
 		OnVersions: func(broker int32, keys map[int16][2]int16) {
 			n.server.SetBrokerVersions(broker, keys)
+			asBroker.learned(broker, keys)
 			go n.crossCheck(ctx, t, check, broker)
 		},
 		Dial: n.network.Dial,
@@ -45,7 +47,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	}, t.Push)
 	t.SetChannels(channels)
 	n.mu.Lock()
-	n.term, n.check, n.force = t, check, false
+	n.term, n.asBroker, n.check, n.force = t, asBroker, check, false
 	n.reason = ""
 	n.broadcast()
 	n.mu.Unlock()
@@ -56,6 +58,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 			n.metrics.ClaimPhase(metrics.PhaseLoad, time.Since(start))
 		})
 		o.close()
+		asBroker.end()
 		n.ended(ctx, s, t, err)
 	}()
 	go func() { // a term that has lasted was a good one

@@ -48,6 +48,7 @@ type Node struct {
 	viewSeen bool
 	changed  chan struct{} // closed and replaced with every new view and term
 	term     *controller.Term
+	asBroker *registration // of the term
 	check    *crossCheck   // of the term, or of the last one
 	cleared  *zkstore.Hold // by the term's claim
 	force    bool          // an operator asked for a takeover

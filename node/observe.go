@@ -138,6 +138,8 @@ func kafkaState(event string) int {
 		return 13
 	case "TopicConfigRead":
 		return 14
+	case "ISRChanged":
+		return 9
 	}
 	return 0
 }

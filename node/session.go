@@ -46,6 +46,8 @@ type roleSession interface {
 	ClearHandover(ctx context.Context) error
 	PutHandoverConsent(ctx context.Context, fence epoch.Fence, h zkstore.Handover) error
 	OfferHandover(ctx context.Context, fence epoch.Fence, h zkstore.Handover) error
+	RegisterBroker(ctx context.Context, fence epoch.Fence, b cluster.Broker, info zkstore.BatonInfo) error
+	UnregisterBroker(ctx context.Context, id int32) error
 }
 
 // zkSession is a zkstore.Session whose Store is what a term takes.

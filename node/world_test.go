@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ type world struct {
 	fail     map[string]int // operation → how often it is still to fail
 	load     func(context.Context) error
 	loads    int
+	asBroker []int32 // Batons in /brokers/ids
 }
 
 func newWorld() *world {
@@ -321,6 +323,19 @@ func (s *fakeSession) PutHandoverConsent(ctx context.Context, f epoch.Fence, h z
 
 func (s *fakeSession) OfferHandover(ctx context.Context, f epoch.Fence, h zkstore.Handover) error {
 	return s.fenced(ctx, "offer", f, func(v *zkstore.RoleView) { v.Handover = &h })
+}
+
+func (s *fakeSession) RegisterBroker(ctx context.Context, f epoch.Fence, b cluster.Broker, _ zkstore.BatonInfo) error {
+	return s.fenced(ctx, "register broker", f, func(*zkstore.RoleView) { s.w.asBroker = append(s.w.asBroker, b.ID) })
+}
+
+func (s *fakeSession) UnregisterBroker(ctx context.Context, id int32) error {
+	return s.do(ctx, "unregister broker", func(v *zkstore.RoleView) error {
+		if i := slices.Index(s.w.asBroker, id); i >= 0 {
+			s.w.asBroker = slices.Delete(s.w.asBroker, i, i+1)
+		}
+		return nil
+	})
 }
 
 func (s *fakeSession) Store(f epoch.Fence) controller.Store { return &fakeStore{s, f} }

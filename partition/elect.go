@@ -42,6 +42,9 @@ const (
 	Leaderless Strategy = "leaderless"
 	// Repaired: the assignment named a Baton and was rewritten; leader and ISR stay.
 	Repaired Strategy = "repaired"
+	// Refence: leader and ISR stay under a new epoch, which takes back a leader's request that it
+	// would not take back itself.
+	Refence Strategy = "refence"
 )
 
 // Input is all that Elect looks at.

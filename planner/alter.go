@@ -28,6 +28,9 @@ type alterItem struct {
 	id    partition.ID
 	req   isr.AlterRequest
 	reads int // how often the znode was read again for it
+	// view is the image's when the request arrived, unproven whom it asked for too early.
+	view     int64
+	unproven isr.Set
 }
 
 func (c *alterCall) abort(m *Machine) {
@@ -54,7 +57,9 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 		call.reply.Items[i] = AlterItemReply{Topic: name, TopicID: it.TopicID, Number: it.Number}
 		req := it.Request
 		req.Sender = c.Broker
-		m.alter(&alterItem{call: call, index: i, id: partition.ID{Topic: name, Number: it.Number}, req: req})
+		item := &alterItem{call: call, index: i, id: partition.ID{Topic: name, Number: it.Number}, req: req, view: m.im.View()}
+		item.unproven = m.unprovenAmong(m.im.Partition(item.id), item)
+		m.alter(item)
 	}
 	if len(c.Items) == 0 {
 		m.finishAlter(call)
@@ -78,11 +83,19 @@ func (m *Machine) alter(it *alterItem) {
 		m.unread = append(m.unread, it)
 		return
 	}
-	if m.inflight[it.id] != nil || m.reads[it.id] || m.topicWrites[it.id.Topic] != 0 {
+	if m.inflight[it.id] != nil || m.reads[it.id] != nil || m.topicWrites[it.id.Topic] != 0 {
 		m.waiting[it.id] = append(m.waiting[it.id], it)
 		return
 	}
-	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Told().Replicas, it.req, func(b int32) bool { return m.mayStay(p, b) })
+	unproven := false
+	next, verdict := isr.Alter(p.State.LeaderAndISR, p.Told().Replicas, it.req, func(b int32) bool {
+		early := !m.proven(p, it, b)
+		unproven = unproven || early
+		return !early && m.mayStay(p, b)
+	})
+	if unproven && it.call.version == 0 && m.fenceStale(it) {
+		return
+	}
 	switch verdict {
 	case isr.Accept:
 		m.propose(&change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
@@ -129,8 +142,7 @@ func (m *Machine) alterAhead(it *alterItem) {
 	}
 	it.reads++
 	m.waiting[it.id] = append(m.waiting[it.id], it)
-	m.reads[it.id] = true
-	m.plan.Reads = append(m.plan.Reads, Read{States: []partition.ID{it.id}})
+	m.readStates([]partition.ID{it.id})
 }
 
 // ineligible is the code on which a leader goes back to its last committed ISR and

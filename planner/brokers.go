@@ -68,12 +68,14 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 			l.um[partition.ID{Topic: t.Name, Number: p.Number}] = struct{}{}
 		}
 	})
-	for _, id := range m.im.PartitionsOn(b.ID) {
+	hosted := m.im.PartitionsOn(b.ID)
+	for _, id := range hosted {
 		if p := m.im.Partition(id); p.Known {
 			l.lai[id] = m.isNewOn(b.ID, id, p)
 			m.announceMetadata(id)
 		}
 	}
+	m.unproveAll(l, hosted)
 	m.touchAllOn(b.ID)
 	for id, d := range m.dismissals {
 		if d.brokers[b.ID] != nil {
@@ -114,9 +116,7 @@ func (m *Machine) logDirFailed(e LogDirFailed) {
 		m.noteBroker(b, "reported a failed log directory")
 	}
 	m.setUnreadable(scopeLogDirs, e.Bad)
-	if len(e.Paths) > 0 {
-		m.write(DeleteNotifications{Paths: e.Paths}, func(Result) {})
-	}
+	m.deleteNotifications(e.Paths)
 }
 
 // replicaDir takes in what a LeaderAndIsr answer says about a replica's directory.

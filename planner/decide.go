@@ -17,6 +17,8 @@ type change struct {
 	view     int64 // broker registrations taken into account
 	alter    *alterItem
 	wanted   *election // that it is held for, nil if none
+	// missed: a newer version was read while the write was under way.
+	missed bool
 }
 
 // maxConflicts is how often in a row a decision is made again at once; after that the
@@ -206,6 +208,9 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 		if c.alter != nil {
 			m.alterFailed(c.alter)
 		}
+		if c.missed {
+			m.readStates([]partition.ID{c.id})
+		}
 	}
 	m.touch(c.id)
 	m.wakeWaiting(c.id)
@@ -223,6 +228,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.retell(c.id, was, p)
 		m.announceMetadata(c.id)
 	case isNew:
+		m.newEpoch(c.id, p)
 		// Kafka tells only the ISR of a new partition and the others when they register; one
 		// that has registered while the write was under way would never hear of it.
 		for _, b := range p.Assignment.Replicas {
@@ -233,6 +239,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.announceMetadata(c.id)
 	default:
 		delete(m.bump, c.id)
+		m.newEpoch(c.id, p)
 		m.announceLeadership(c.id, p)
 		m.stopLeavingFollowers(c, p)
 	}
@@ -289,26 +296,40 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	}
 	// A partition that could not be read was not told either, to brokers that came meanwhile.
 	changed := !p.Known || p.Broken != "" || !p.State.SameContent(s.State.LeaderAndISR) || p.State.PartitionEpoch != s.State.PartitionEpoch
-	if changed {
-		was, known := p.Told(), p.Known
-		m.im.Adopt(p, s.State, s.Zxid)
-		p.Broken = ""
-		if known {
-			m.retell(s.ID, was, p)
-		} else {
-			m.unsure(s.ID, p)
-		}
+	wasBroken := p.Broken
+	p.Broken = ""
+	if !changed {
+		return
+	}
+	from, was, known := p.State, p.Told(), p.Known
+	told := known && wasBroken == "" && p.State.Leader == s.State.Leader && p.State.LeaderEpoch == s.State.LeaderEpoch
+	m.im.Adopt(p, s.State, s.Zxid)
+	if known {
+		m.retell(s.ID, was, p)
+	} else {
+		m.unsure(s.ID, p)
+	}
+	if !told {
 		m.announceLeadership(s.ID, p)
+		return
+	}
+	// The leader has changed the ISR itself: replicas ignore an epoch they know.
+	m.announceMetadata(s.ID)
+	if !from.ISR.Equal(p.State.ISR) {
+		m.note(Note{Kind: NoteISRChange, Partition: s.ID, Broker: p.State.Leader, From: from, To: p.State,
+			Text: fmt.Sprintf("%v: by its leader: %v", s.ID, p.State.LeaderAndISR)})
 	}
 }
 
 func (m *Machine) refreshed(s StateRead) {
-	delete(m.reads, s.ID)
 	p := m.im.Partition(s.ID)
+	overtaken := m.readDone(p, s)
 	if p == nil {
 		return
 	}
-	if m.inflight[s.ID] == nil { // else the write's own outcome is newer
+	if c := m.inflight[s.ID]; c != nil { // the write's own outcome is newer, if it has one
+		c.missed = c.missed || s.State.PartitionEpoch > p.State.PartitionEpoch
+	} else if !overtaken {
 		m.adopt(p, s)
 		m.touch(s.ID)
 	}

@@ -117,6 +117,14 @@ type LogDirFailed struct {
 	Bad     []Bad    // all notifications there that could not be understood; left where they are
 }
 
+// ISRChanged: leaders below inter-broker protocol 2.7-IV2 have written these states
+// themselves, and said so through /isr_change_notification.
+type ISRChanged struct {
+	Partitions []partition.ID // sorted, each once
+	Paths      []string       // the notifications, deleted once handled
+	Bad        []Bad          // all notifications there that could not be understood; left where they are
+}
+
 // SettingsChanged replaces the settings after a reload.
 type SettingsChanged struct{ Settings Settings }
 
@@ -266,6 +274,7 @@ func (TopicsChanged) event()      {}
 func (WorkChanged) event()        {}
 func (BatonsChanged) event()      {}
 func (LogDirFailed) event()       {}
+func (ISRChanged) event()         {}
 func (SettingsChanged) event()    {}
 func (Committed) event()          {}
 func (Refreshed) event()          {}

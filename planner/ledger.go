@@ -29,6 +29,9 @@ type ledger struct {
 	// later holds partitions that the broker would not take in: each waits by itself, so
 	// that one of them does not keep the broker from hearing of the others.
 	later map[partition.ID]wait
+	// unproven holds partitions that this incarnation may not join the ISR of yet: 0 until
+	// it has answered a LeaderAndIsr, then when its proof is complete.
+	unproven map[partition.ID]Millis
 	// doubt is when metadata that may have been overwritten by a frame of a broken
 	// connection is sent again: brokers put UpdateMetadata in no order but that of its
 	// arrival, and a frame that was on its way may arrive after its successor.
@@ -59,7 +62,7 @@ type outstanding struct {
 func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
 		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
-		removals: map[partition.ID]*removal{}, later: map[partition.ID]wait{},
+		removals: map[partition.ID]*removal{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
 	}
 }
 
@@ -72,6 +75,7 @@ func (l *ledger) forget(id partition.ID) {
 	delete(l.um, id)
 	delete(l.sr, id)
 	delete(l.later, id)
+	delete(l.unproven, id)
 	if l.out != nil {
 		delete(l.out.items, id)
 	}

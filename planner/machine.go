@@ -66,7 +66,8 @@ type Machine struct {
 	uncleanDynamic *bool
 	blocks         map[uint64]struct{} // tokens of producer id calls under way
 	reread         Millis              // when broken states are read again
-	reads          map[partition.ID]bool
+	reads          map[partition.ID]*stateRead
+	handled        []string // notifications that are still to be deleted
 
 	// What reassign*.go keep: replicas to be deleted, requests that wait for their topic's
 	// znode, when that one may be written again, and the legacy znode.
@@ -96,7 +97,7 @@ func (m *Machine) reset() {
 		deleting: map[string]bool{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
-		blocks: map[uint64]struct{}{}, reads: map[partition.ID]bool{},
+		blocks: map[uint64]struct{}{}, reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
 }
@@ -148,6 +149,8 @@ func (m *Machine) handle(ev Event) {
 		}
 	case LogDirFailed:
 		m.logDirFailed(e)
+	case ISRChanged:
+		m.isrChanged(e)
 	case SettingsChanged:
 		m.set = e.Settings
 		m.touchLeaderless()
@@ -263,7 +266,11 @@ func (m *Machine) tick() {
 	m.rebalanceTick()
 	m.electionsTick()
 	m.reassignTick()
+	paths := m.handled
+	m.handled = nil
+	m.deleteNotifications(paths)
 	m.dispelDoubts()
+	m.forgetProved()
 	m.answerLater()
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000
@@ -278,12 +285,9 @@ func (m *Machine) rereadBroken() {
 	var ids []partition.ID
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 		id := partition.ID{Topic: t.Name, Number: p.Number}
-		if p.Broken != "" && !m.reads[id] { // ZooKeeper may be away for long
-			m.reads[id] = true
+		if p.Broken != "" && m.reads[id] == nil { // ZooKeeper may be away for long
 			ids = append(ids, id)
 		}
 	})
-	if len(ids) > 0 {
-		m.plan.Reads = append(m.plan.Reads, Read{States: ids})
-	}
+	m.readStates(ids)
 }

@@ -59,6 +59,14 @@ func init() {
 		},
 		// directories BROKER …: log directory notifications
 		"directories": func(w *world) { w.step(planner.LogDirFailed{Brokers: w.ids(), Paths: []string{"/n/1"}}) },
+		// isr-changes PARTITION …: notifications of leaders that write the ISR themselves
+		"isr-changes": func(w *world) {
+			ev := planner.ISRChanged{Paths: []string{"/isr_change_notification/isr_change_1"}}
+			for _, name := range w.args.rest() {
+				ev.Partitions = append(ev.Partitions, w.parseID(name))
+			}
+			w.step(ev)
+		},
 		// connect [BROKER …]: channels come up, all that were asked for by default
 		"connect": connect,
 		// disconnect BROKER: its connection breaks

@@ -137,6 +137,9 @@ func (m *Machine) leaderAndISRReplied(e BrokerReplied, l *ledger, out *outstandi
 				first = fmt.Sprintf("%v: %v (answered: %v)", id, kerr.ErrorForCode(code), answered)
 			}
 		}
+		if answered && (code == 0 || code == kerr.StaleControllerEpoch.Code) {
+			m.proved(l, id)
+		}
 	}
 	l.fails = 0
 	if failed == 0 {

@@ -12,6 +12,7 @@ const (
 	scopeWork        = "/admin"
 	scopeBatons      = "/baton/ids"
 	scopeLogDirs     = "/log_dir_event_notification"
+	scopeISRChanges  = "/isr_change_notification"
 	scopeProducerIDs = "/latest_producer_id_block"
 	scopeConfig      = "/config/topics/" // and the topic
 	scopeDefaults    = "/config/brokers/<default>"

@@ -21,6 +21,7 @@ const (
 	pathDeleteTopics    = "/admin/delete_topics"
 	pathReassign        = "/admin/reassign_partitions"
 	pathLogDirEvents    = "/log_dir_event_notification"
+	pathISRChanges      = "/isr_change_notification"
 	pathProducerIDs     = "/latest_producer_id_block"
 	pathMigration       = "/migration"
 	pathBatonMembers    = "/baton/members"
@@ -33,7 +34,7 @@ const (
 // Baton may do before any of them, and Baton's own.
 var persistentPaths = []string{
 	"/consumers", pathBrokerIDs, pathTopics, "/config/changes", pathDeleteTopics, "/brokers/seqid",
-	"/isr_change_notification", pathProducerIDs, pathLogDirEvents,
+	pathISRChanges, pathProducerIDs, pathLogDirEvents,
 	pathTopicConfigs, "/config/clients", "/config/users", "/config/brokers", "/config/ips",
 	pathBatonMembers, pathBatonIDs,
 }

@@ -81,6 +81,7 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 		{d.work, r.work, false, []string{pathDeleteTopics, pathReassign}},
 		{d.batons, r.batons, false, []string{pathBatonIDs}},
 		{d.logDirs, r.logDirs, true, []string{pathLogDirEvents}},
+		{d.isrChanges, r.isrChanges, true, []string{pathISRChanges}},
 		{d.topicList, func(ctx context.Context) (bool, error) { return r.topicList(ctx, d.resync) }, false, []string{pathTopics}},
 	}
 	for _, l := range lists {
@@ -272,7 +273,7 @@ func (r *runner) reconcile() {
 		r.st.mu.Lock()
 		d := &r.st.dirty
 		d.role, d.brokers, d.topicList, d.work, d.batons, d.logDirs, d.unasked = true, true, true, true, true, true, true
-		d.defaults, d.preferred = true, true
+		d.defaults, d.preferred, d.isrChanges = true, true, true
 		r.st.mu.Unlock()
 		r.busy = true
 	}

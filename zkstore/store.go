@@ -31,8 +31,8 @@ type Store struct {
 
 // dirt is what events have shown to be in need of reading.
 type dirt struct {
-	role, brokers, topicList, work, batons, logDirs bool
-	resync                                          bool // a reconnect: read everything
+	role, brokers, topicList, work, batons, logDirs, isrChanges bool
+	resync                                                      bool // a reconnect: read everything
 	// unasked: no event asked for this; a change that is found was not reported.
 	unasked       bool
 	rereadBrokers bool // asked for: deliver even if nothing is new
@@ -55,6 +55,10 @@ type known struct {
 	configs map[string]settingsStamp // of topics, those ever asked for
 
 	defaults, preferred settingsStamp
+	// isrChanges has the ISR notifications that were read: what is wrong with it, or
+	// nothing, then it was delivered.
+	isrChanges    map[string]string
+	badISRChanges []planner.Bad
 }
 
 // stamp identifies a znode's incarnation and content.
@@ -112,6 +116,8 @@ func (st *Store) event(ev zk.Event) {
 		d.batons = true
 	case ev.Path == pathLogDirEvents, dir == pathLogDirEvents:
 		d.logDirs = true
+	case ev.Path == pathISRChanges, dir == pathISRChanges:
+		d.isrChanges = true
 	default:
 		return
 	}
@@ -236,8 +242,8 @@ func (st *Store) readBrokers(ctx context.Context) (planner.BrokersChanged, map[s
 	}
 	stamps := make(map[string]stamp, len(names))
 	for i, n := range nodes {
-		if !n.exists {
-			continue // gone since; the child list's watch tells
+		if !n.exists || refused[i] == nil && isBatons(n.data) {
+			continue // gone since; the child list's watch tells. Or a Baton, for old brokers
 		}
 		stamps[names[i]] = stampOf(n)
 		id, numeric := parseID(names[i])

@@ -19,6 +19,12 @@ func TestUnreadable(t *testing.T) {
 	write(t, b, event, `{"version":1,"broker":3,"event":1}`)
 	until(t, f, "it mended", func(e planner.LogDirFailed) bool { return len(e.Bad) == 0 && len(e.Paths) == 1 })
 
+	const change = pathISRChanges + "/isr_change_0000000001"
+	write(t, b, change, `{"version":1,"partitions":[{"topic":"t","partition":-1}]}`)
+	until(t, f, "an ISR notification", func(e planner.ISRChanged) bool { return len(e.Bad) == 1 && len(e.Paths) == 0 })
+	write(t, b, change, `{"version":1,"partitions":[]}`)
+	until(t, f, "it mended", func(e planner.ISRChanged) bool { return len(e.Bad) == 0 && len(e.Paths) == 1 })
+
 	const good = `{"version":1,"partitions":[{"topic":"y","partition":0,"replicas":[1]}]}`
 	write(t, b, pathReassign, good)
 	until(t, f, "a reassignment", func(e planner.WorkChanged) bool { return len(e.Reassigning.Items) == 1 })

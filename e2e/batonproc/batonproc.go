@@ -63,11 +63,14 @@ var build struct {
 // Build builds cmd/controller, once for a test binary, and returns where it is. BATON_RACE=1 builds it with the
 // race detector.
 func Build(ctx context.Context) (string, error) {
-	build.once.Do(func() { build.path, build.err = goBuild(ctx) })
+	build.once.Do(func() { build.path, build.err = goBuild(ctx, "") })
 	return build.path, build.err
 }
 
-func goBuild(ctx context.Context) (string, error) {
+// BuildAs builds cmd/controller under another version number than its own and returns where it is.
+func BuildAs(ctx context.Context, number string) (string, error) { return goBuild(ctx, number) }
+
+func goBuild(ctx context.Context, number string) (string, error) {
 	root, err := kafka.RepoRoot()
 	if err != nil {
 		return "", err
@@ -79,6 +82,9 @@ func goBuild(ctx context.Context) (string, error) {
 	name, args := "controller", []string{"build"}
 	if os.Getenv("BATON_RACE") == "1" {
 		name, args = "controller-race", []string{"build", "-race"}
+	}
+	if number != "" {
+		name, args = name+"-"+number, append(args, "-ldflags", "-X baton/internal/version.number="+number)
 	}
 	dir := filepath.Join(cache, "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // CheckEpochs reports every place where an epoch went back: /controller_epoch must grow with each change, and a
@@ -38,13 +39,18 @@ func (h *History) CheckEpochs() error {
 }
 
 // CheckWriters reports every partition state that was written by somebody who was not the controller at that moment:
-// by another session than the one that owned /controller, or with another epoch than the one in force.
-func (h *History) CheckWriters() error {
+// by another session than the one that owned /controller, or with another epoch than the one in force. With leadersToo,
+// for brokers below inter-broker protocol 2.7-IV2, a leader may change the ISR of what it leads, and nothing else.
+func (h *History) CheckWriters(leadersToo bool) error {
 	var errs []error
 	var holder int64
 	epoch := -1
+	brokers := map[string]int64{} // the sessions that registered them last
+	before := map[TopicPartition]StateChange{}
 	for _, c := range h.Changes {
-		switch {
+		switch id, isBroker := strings.CutPrefix(c.Path, "/brokers/ids/"); {
+		case isBroker && c.Op == Create:
+			brokers[id] = c.Session
 		case c.Path == "/controller" && c.Op == Delete:
 			holder = 0
 		case c.Path == "/controller":
@@ -56,7 +62,13 @@ func (h *History) CheckWriters() error {
 		if !ok || c.Op == Delete {
 			continue
 		}
-		if s := stateOf(c); c.Session != holder || s.Err == nil && s.ControllerEpoch != epoch {
+		s, was := stateOf(c), before[p]
+		before[p] = s
+		if leadersToo && s.Err == nil && s.Leader == was.Leader && s.LeaderEpoch == was.LeaderEpoch &&
+			s.ControllerEpoch == was.ControllerEpoch && c.Session == brokers[strconv.Itoa(s.Leader)] {
+			continue
+		}
+		if c.Session != holder || s.Err == nil && s.ControllerEpoch != epoch {
 			errs = append(errs, fmt.Errorf("%s: written by session %#x, while %#x held the role at epoch %d: %s", p, c.Session, holder, epoch, s))
 		}
 	}

@@ -194,7 +194,7 @@ func TestChecksNotice(t *testing.T) {
 		return newLog().add(1, session, typeCreate2, create("/controller", `{"brokerid":1}`, 1)).
 			add(2, session, typeSetData, set("/controller_epoch", "3", 1))
 	}
-	if err := read(t, "", state(claimed(1), 3, ok).dir(t)).CheckWriters(); err != nil {
+	if err := read(t, "", state(claimed(1), 3, ok).dir(t)).CheckWriters(false); err != nil {
 		t.Error(err)
 	}
 	for name, l := range map[string]*log{
@@ -203,8 +203,26 @@ func TestChecksNotice(t *testing.T) {
 		"a write after the role's end":  claimed(1).add(3, 1, typeDelete, str(nil, "/controller")),
 		"a write after the session end": claimed(1).add(3, 1, typeCloseSession, nil),
 	} {
-		if read(t, "", state(l, 4, ok).dir(t)).CheckWriters() == nil {
+		if read(t, "", state(l, 4, ok).dir(t)).CheckWriters(true) == nil {
 			t.Errorf("%s: not noticed", name)
+		}
+	}
+	// Broker 1, of session 7, leads and changes the ISR by itself; session 8 is not its.
+	leads := func(session int64, content string) *log {
+		l := state(claimed(1), 3, ok).add(4, 7, typeCreate2, create("/brokers/ids/1", "{}", 7))
+		return l.add(5, session, typeSetData, set("/brokers/topics/a/partitions/0/state", content, 4))
+	}
+	const smaller = `{"leader":1,"leader_epoch":5,"isr":[1],"controller_epoch":3}`
+	if err := read(t, "", leads(7, smaller).dir(t)).CheckWriters(true); err != nil {
+		t.Error(err)
+	}
+	for name, h := range map[string]error{
+		"not allowed":      read(t, "", leads(7, smaller).dir(t)).CheckWriters(false),
+		"another broker":   read(t, "", leads(8, smaller).dir(t)).CheckWriters(true),
+		"the epoch raised": read(t, "", leads(7, `{"leader":1,"leader_epoch":6,"isr":[1],"controller_epoch":3}`).dir(t)).CheckWriters(true),
+	} {
+		if h == nil {
+			t.Errorf("a leader's write, %s: not noticed", name)
 		}
 	}
 	h := read(t, "", state(newLog(), 1, `{"leader":-1,"leader_epoch":5,"isr":[1],"controller_epoch":3}`).dir(t))

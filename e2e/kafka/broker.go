@@ -21,6 +21,8 @@ type Broker struct {
 	dataDirs   []string
 	listeners  []endpoint
 	watcher    *Watcher
+	cluster    *Cluster
+	log4j      string
 }
 
 type endpoint struct {
@@ -37,7 +39,7 @@ func (e endpoint) advertised() string {
 }
 
 func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) {
-	b := &Broker{id: id, watcher: c.Watcher, dir: filepath.Join(env.TempDir(), "broker-"+strconv.Itoa(id))}
+	b := &Broker{id: id, cluster: c, watcher: c.Watcher, dir: filepath.Join(env.TempDir(), "broker-"+strconv.Itoa(id))}
 	b.dataDirs = []string{filepath.Join(b.dir, "data")}
 	for i := 2; i <= c.opts.LogDirs; i++ {
 		b.dataDirs = append(b.dataDirs, filepath.Join(b.dir, "data-"+strconv.Itoa(i)))
@@ -65,7 +67,7 @@ func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) 
 	if err := c.brokerProperties(b).write(b.properties); err != nil {
 		return nil, err
 	}
-	log4j, err := writeLog4j(b.dir, "INFO", map[string]string{
+	b.log4j, err = writeLog4j(b.dir, "INFO", map[string]string{
 		"kafka.controller":          c.opts.ControllerLog,
 		"state.change.logger":       c.opts.ControllerLog,
 		"org.apache.zookeeper":      "WARN",
@@ -80,8 +82,12 @@ func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) 
 	}
 	name := "broker-" + strconv.Itoa(id)
 	b.Process, err = StartProcess(env, name, filepath.Join(c.logDir, name+".log"),
-		javaCommand(c.opts.BrokerHeapMB, log4j, classpath, "kafka.Kafka", b.properties)...)
+		b.command(classpath)...)
 	return b, err
+}
+
+func (b *Broker) command(classpath string) []string {
+	return javaCommand(b.cluster.opts.BrokerHeapMB, b.log4j, classpath, "kafka.Kafka", b.properties)
 }
 
 func (c *Cluster) brokerProperties(b *Broker) properties {
@@ -101,6 +107,7 @@ func (c *Cluster) brokerProperties(b *Broker) properties {
 		"advertised.listeners":                     strings.Join(advertise, ","),
 		"listener.security.protocol.map":           strings.Join(protocols, ","),
 		"inter.broker.listener.name":               Internal,
+		"inter.broker.protocol.version":            c.opts.IBP,
 		"log.dirs":                                 strings.Join(b.dataDirs, ","),
 		"auto.create.topics.enable":                strconv.FormatBool(c.opts.AutoCreateTopics),
 		"replica.lag.time.max.ms":                  "10000",
@@ -251,4 +258,20 @@ func (b *Broker) Restart(ctx context.Context) error {
 		return err
 	}
 	return b.waitRegistration(ctx, before)
+}
+
+// Become ends the broker with a controlled shutdown and starts it as another release of Kafka with this inter-broker
+// protocol: one broker's part of a rolling upgrade.
+func (b *Broker) Become(ctx context.Context, version, ibp string) error {
+	classpath, err := Fetch(ctx, version)
+	if err != nil {
+		return err
+	}
+	p := b.cluster.brokerProperties(b)
+	p["inter.broker.protocol.version"] = ibp
+	if err := p.write(b.properties); err != nil {
+		return err
+	}
+	b.setCommand(b.command(classpath))
+	return b.Restart(ctx)
 }

@@ -106,6 +106,13 @@ func (c *Cluster) Chroot() string { return c.opts.Chroot }
 // Version of the brokers.
 func (c *Cluster) Version() string { return c.opts.Version }
 
+// LeadersWriteISR reports whether the cluster started with an inter-broker protocol (below 2.7-IV2) with which leaders
+// write partition states to ZooKeeper by themselves.
+func (c *Cluster) LeadersWriteISR() bool { return !AtLeast(c.opts.IBP+".0", 2, 7) }
+
+// TopicIDs reports whether the cluster started with an inter-broker protocol (2.8 and up) with which topics have ids.
+func (c *Cluster) TopicIDs() bool { return AtLeast(c.opts.IBP+".0", 2, 8) }
+
 // Classpath of the brokers' jars.
 func (c *Cluster) Classpath() string { return c.classpath }
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"text/template"
@@ -84,17 +83,14 @@ func Fetch(ctx context.Context, version string) (string, error) {
 }
 
 func renderPOM(version string) ([]byte, error) {
-	m := versionPattern.FindStringSubmatch(version)
-	if m == nil {
-		return nil, fmt.Errorf("kafka version %q: want three numbers, as 3.9.1", version)
+	if _, _, err := release(version); err != nil {
+		return nil, err
 	}
-	major, _ := strconv.Atoi(m[1])
-	minor, _ := strconv.Atoi(m[2])
 	var pom bytes.Buffer
 	err := pomTemplate.Execute(&pom, struct {
 		Version string
 		Tools   bool
-	}{version, major > 3 || major == 3 && minor >= 5})
+	}{version, AtLeast(version, 3, 5)})
 	return pom.Bytes(), err
 }
 

@@ -1,14 +1,37 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// DefaultVersion is the Kafka that tests run on unless they say otherwise.
+// DefaultVersion is the Kafka that tests run on unless they, or BATON_KAFKA, say otherwise.
 const DefaultVersion = "3.9.1"
+
+// SelectedVersion is the Kafka of clusters whose Options name none: BATON_KAFKA, else DefaultVersion.
+func SelectedVersion() string { return cmp.Or(os.Getenv("BATON_KAFKA"), DefaultVersion) }
+
+// release returns the first two numbers of a version.
+func release(version string) (major, minor int, err error) {
+	m := versionPattern.FindStringSubmatch(version)
+	if m == nil {
+		return 0, 0, fmt.Errorf("kafka version %q: want three numbers, as 3.9.1", version)
+	}
+	major, _ = strconv.Atoi(m[1])
+	minor, _ = strconv.Atoi(m[2])
+	return major, minor, nil
+}
+
+// AtLeast reports whether a version is of this release or of a later one.
+func AtLeast(version string, major, minor int) bool {
+	a, b, err := release(version)
+	return err == nil && (a > major || a == major && b >= minor)
+}
 
 // Names of the listeners that the harness lays out.
 const (
@@ -18,7 +41,10 @@ const (
 
 // Options describe a cluster. The zero value is one ZooKeeper and three brokers of DefaultVersion.
 type Options struct {
-	Version    string
+	Version string // SelectedVersion
+	// IBP is inter.broker.protocol.version: BATON_IBP, else the release of Version. An operator pins it as well, so that
+	// whoever is the controller knows it.
+	IBP        string
 	Brokers    int // 3; their ids are 1…n
 	ZooKeepers int // 1, or 3 for a quorum
 	// Racks gives broker i+1 the rack Racks[i].
@@ -53,7 +79,12 @@ type External struct {
 }
 
 func (o *Options) complete(ctx context.Context, env Env) (err error) {
-	setDefault(&o.Version, DefaultVersion)
+	setDefault(&o.Version, SelectedVersion())
+	major, minor, err := release(o.Version)
+	if err != nil {
+		return err
+	}
+	setDefault(&o.IBP, cmp.Or(os.Getenv("BATON_IBP"), fmt.Sprintf("%d.%d", major, minor)))
 	setDefault(&o.Brokers, 3)
 	setDefault(&o.ZooKeepers, 1)
 	if o.Chroot != "" && (!strings.HasPrefix(o.Chroot, "/") || strings.HasSuffix(o.Chroot, "/")) {

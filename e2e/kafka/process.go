@@ -37,6 +37,13 @@ func StartProcess(env Env, name, logPath string, argv ...string) (*Process, erro
 	return p, p.Start()
 }
 
+// setCommand changes what the next Start runs.
+func (p *Process) setCommand(argv []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.argv = argv
+}
+
 // Start starts the process, which must not be running.
 func (p *Process) Start() error {
 	p.mu.Lock()

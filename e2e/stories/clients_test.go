@@ -55,6 +55,7 @@ func TestClientsOnAnEmptyCluster(t *testing.T) {
 	}{{"Baton", []string{b.Addr()}}, {"brokers", s.cluster.Seeds()}, {"standby", []string{standby.Addr()}}} {
 		for _, c := range clients {
 			t.Run(c.name+" from "+from.name, func(t *testing.T) {
+				needsRelease(t)
 				if err := c.run(s, from.seeds, c.name+"-from-"+from.name); err != nil {
 					t.Errorf("%v\n%s", err, java.Complaints())
 				}

@@ -31,6 +31,7 @@ func begin(t *testing.T, o kafka.Options, topics ...string) *story {
 		t.Skip("needs real Kafka")
 	}
 	kafka.RequireJava(t)
+	needsRelease(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rounds(1))*8*time.Minute)
 	t.Cleanup(cancel)
 	s := &story{T: t, ctx: ctx, cluster: kafka.Start(t, o), topics: topics}
@@ -128,7 +129,7 @@ func (s *story) sound(h *history.History) {
 	s.Helper()
 	s.must(h.CheckEpochs())
 	s.must(h.CheckISR())
-	s.must(h.CheckWriters())
+	s.must(h.CheckWriters(s.cluster.LeadersWriteISR()))
 }
 
 // neverLeaderless fails if a partition of the topics was without a leader at any moment.

@@ -284,6 +284,9 @@ func (b *baton) load() {
 				if b.leading && b.topics.again {
 					b.kickTopics()
 				}
+				if b.leading {
+					b.kickISR()
+				}
 			})
 		})
 	})

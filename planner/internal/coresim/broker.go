@@ -18,6 +18,7 @@ type broker struct {
 	session int64
 	logs    map[partition.ID]*plog
 	version int16 // of AlterPartition
+	old     bool  // writes the ISR itself
 }
 
 // process is one life of a broker. All of its memory ends with it, its disk does not.
@@ -32,6 +33,7 @@ type process struct {
 	topicIDs   map[string]planner.TopicStates
 	parts      map[partition.ID]*hosted
 	asking     bool // one AlterPartition at a time
+	changed    []partition.ID
 	leaving    bool
 }
 
@@ -39,6 +41,8 @@ type process struct {
 type hosted struct {
 	epoch     epoch.Leader
 	version   epoch.Partition
+	by        epoch.Controller // of the state that it was told
+	writing   bool             // the ISR, itself
 	leader    int32
 	isr       isr.Set
 	replicas  []int32
@@ -131,7 +135,13 @@ func (b *broker) dirty() {
 		l := b.logs[id]
 		if n := b.s.r.n(4); n > 0 && len(l.recs) > 0 {
 			l.recs = l.recs[:max(0, len(l.recs)-n)]
-			b.s.damaged[id] = true
+			// Outside the ISR it may lose what it likes (KIP-903), unless its leader writes it in
+			// without asking anybody, or that was decided already.
+			if z := b.s.zk.states[id]; z == nil || z.bad != "" || z.state.ISR.Has(b.id) || b.s.p.old > 0 || b.s.writing[bounce{id, b.id}] > 0 {
+				b.s.damaged[id] = true
+			} else {
+				b.s.mark("outsider-lost-its-tail")
+			}
 		}
 	}
 }
@@ -221,6 +231,7 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 		return 0
 	}
 	h.replicas = ps.Assignment.Replicas
+	h.by = ps.State.ControllerEpoch
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
 	if p.b.logs[id] == nil {
 		p.b.logs[id] = &plog{}
@@ -281,7 +292,11 @@ func (p *process) loop() {
 				p.advance(id, h)
 			}
 		}
-		p.askISR()
+		if p.b.old {
+			p.writeISR()
+		} else {
+			p.askISR()
+		}
 		p.loop()
 	})
 }

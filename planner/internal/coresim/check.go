@@ -188,6 +188,9 @@ func (s *sim) checkWell() {
 		s.failf("call %d of %d ms was never answered", token, s.calls[token].since)
 	}
 	s.checkElections()
+	if len(s.zk.isrs) > 0 {
+		s.failf("ISR notifications are left: %v", s.zk.isrs)
+	}
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")
 	}

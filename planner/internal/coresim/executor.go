@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"baton/epoch"
+	"baton/isr"
 	"baton/partition"
 	"baton/planner"
 )
@@ -14,6 +15,7 @@ import (
 func (b *baton) write(w planner.Write) {
 	s, life, gen := b.s, b.life, b.gen
 	id, isState := stateOf(w)
+	var members isr.Set
 	if isState {
 		if other, busy := b.writing[id]; busy {
 			s.failf("baton %d has writes %d and %d in flight for %v", b.id, other, w.Seq, id)
@@ -21,7 +23,9 @@ func (b *baton) write(w planner.Write) {
 		b.writing[id] = w.Seq
 		if st, ok := w.Body.(planner.SetState); ok {
 			b.checkBounced(st)
+			members = st.State.ISR
 		}
+		s.onItsWay(id, members, 1)
 		s.breakWrite(&w)
 	}
 	if s.bugs.TellEarly {
@@ -42,6 +46,7 @@ func (b *baton) write(w planner.Write) {
 	}
 	fate := s.r.n(100)
 	s.after(s.p.zk(s), func() {
+		s.onItsWay(id, members, -1)
 		if fate < s.p.lostWrites && !s.healed {
 			s.after(s.p.zk(s), func() { done(planner.Result{Seq: w.Seq, Outcome: planner.Failed, Reason: "never sent"}) })
 			return
@@ -78,6 +83,13 @@ func (b *baton) write(w planner.Write) {
 			}
 		})
 	})
+}
+
+// onItsWay counts the members of ISRs that are on their way to ZooKeeper.
+func (s *sim) onItsWay(id partition.ID, members isr.Set, by int) {
+	for _, m := range members {
+		s.writing[bounce{id, m}] += by
+	}
 }
 
 // renew replaces a session that turned out to be dead.

@@ -29,6 +29,7 @@ type params struct {
 	brokers    int
 	batons     int
 	partitions int
+	old        int // percent of brokers that write the ISR themselves
 }
 
 func some(r *rng, max int) int {
@@ -49,6 +50,13 @@ func chooseParams(r *rng) params {
 		UncleanElection: r.chance(15), Partitions: 1, Factor: 2, TopicIDs: r.chance(80), LeaderRecovery: r.chance(70),
 		MaxPerRequest: some(r, 3), RetryAfter: 200, ToldWait: 500,
 		AutoRebalance: r.chance(50), RebalanceEvery: r.between(1000, 8000), RebalancePercent: 10 * r.n(4),
+	}
+	if r.chance(35) {
+		p.old = 50
+		if r.chance(60) {
+			p.old = 100
+		}
+		p.settings.TopicIDs, p.settings.LeaderRecovery = false, false
 	}
 	for _, k := range allFaults {
 		if r.chance(45) {

@@ -46,6 +46,9 @@ func (p *process) fetch(id partition.ID, h *hosted) {
 // advance moves the high watermark to what the whole ISR has, members just asked for
 // included, and acknowledges.
 func (p *process) advance(id partition.ID, h *hosted) {
+	if h.writing {
+		return
+	}
 	l := p.b.logs[id]
 	high := len(l.recs)
 	for _, set := range []isr.Set{h.isr, h.pending} {
@@ -100,7 +103,7 @@ func (p *process) wanted(h *hosted, id partition.ID) isr.Set {
 	})
 	if next.Equal(h.isr) {
 		for _, m := range h.replicas {
-			if at, ok := h.fetched[m]; ok && !h.isr.Has(m) && s.now-at < 700 && h.ends[m] >= end && slices.Contains(p.live, m) {
+			if at, ok := h.fetched[m]; ok && !h.isr.Has(m) && s.now-at < 700 && h.ends[m] >= end && (p.b.old || slices.Contains(p.live, m)) {
 				return append(next, m)
 			}
 		}
@@ -146,7 +149,7 @@ func (p *process) askISR() {
 	})
 }
 
-// altered is 08.3's table for 3.3 and later.
+// altered is 08.3's table for 3.3 and later, and for 2.7 to 3.1.
 func (p *process) altered(id partition.ID, asked isr.AlterRequest, it planner.AlterItemReply) {
 	h := p.parts[id]
 	if h == nil || !h.leading || h.epoch != asked.LeaderEpoch {
@@ -159,10 +162,15 @@ func (p *process) altered(id partition.ID, asked isr.AlterRequest, it planner.Al
 		return
 	}
 	p.b.s.mark("alter-refused-" + it.Err.Message)
+	old := p.b.version == 0 // up to 3.1
 	switch it.Err.Code {
-	case 3, 74, 95, 42, 100:
+	case 3, 74, 95:
 		h.frozen = true
+	case 42, 100:
+		h.frozen = !old // else it is asked for again
 	case 55, 107:
-		h.pending = nil
+		if !old {
+			h.pending = nil
+		}
 	}
 }

@@ -23,6 +23,7 @@ type Bugs struct {
 	ToldBlindly   bool // a request without an answer counts as answered
 	ForgetLost    bool // a write whose answer is lost counts as failed
 	DropCalls     bool // some replies are swallowed
+	DeafToISR     bool // notifications of leaders that write the ISR themselves are not read
 }
 
 // Result is what a run was like.
@@ -65,6 +66,7 @@ type sim struct {
 	// ends: what partitions may be assigned to at the end.
 	ends       map[partition.ID][][]int32
 	endedEarly int
+	writing    map[bounce]int // members of ISRs on their way to ZooKeeper, of whatever Baton
 
 	tracing bool
 	log     strings.Builder
@@ -79,7 +81,7 @@ func Run(seed uint64, bugs Bugs, trace bool) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
 		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{},
-		accepted: map[partition.ID]planner.Millis{}, ends: map[partition.ID][][]int32{}, marks: map[string]int{},
+		accepted: map[partition.ID]planner.Millis{}, ends: map[partition.ID][][]int32{}, marks: map[string]int{}, writing: map[bounce]int{},
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)

@@ -77,6 +77,7 @@ func TestCoverage(t *testing.T) {
 		"claimed", "conflict", "fenced", "ack-lost", "own-write-as-conflict", "stale-broker-epoch", "stale-controller-epoch",
 		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
 		"elected-on-request", "preferred-znode", "balanced",
+		"old-leader-wrote", "old-leader-refused",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)

@@ -22,6 +22,7 @@ func (s *sim) start() {
 		if !s.p.settings.TopicIDs {
 			b.version %= 2
 		}
+		b.old = s.r.chance(s.p.old)
 		s.brokers = append(s.brokers, b)
 		b.boot()
 	}
@@ -102,6 +103,7 @@ func (s *sim) heal() {
 			}
 		}
 	}
+	s.after(15_000, s.freeStuck)
 	s.after(5000, func() { // an operator deletes what is left of removed topics
 		for _, b := range s.brokers {
 			for _, id := range sortedIDs(s.zk.graves) {

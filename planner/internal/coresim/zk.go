@@ -35,6 +35,7 @@ type zookeeper struct {
 	block          int64
 	pausedTo       planner.Millis // the quorum is gone until then
 	legacy         *legacyNode
+	isrs           []isrNotification
 }
 
 type holderNode struct {
@@ -239,6 +240,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			z.s.watchPreferred()
 		}
 		z.dirs = slices.DeleteFunc(z.dirs, func(n notification) bool { return slices.Contains(b.Paths, n.path) })
+		z.isrs = slices.DeleteFunc(z.isrs, func(n isrNotification) bool { return slices.Contains(b.Paths, n.path) })
 		z.tick()
 	}
 	return r, false

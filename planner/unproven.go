@@ -1,0 +1,88 @@
+package planner
+
+import (
+	"baton/cluster"
+	"baton/isr"
+	"baton/partition"
+)
+
+// No AlterPartition of a ZooKeeper cluster says which incarnation of a broker its leader
+// means (before v3 there is no field, in v3 they send -1). So a leader may ask for a
+// follower that has restarted since, perhaps with less in its log (KIP-903). A broker that
+// has registered is unproven for what it hosts, and not added to an ISR, until
+//   - it has answered a LeaderAndIsr for the partition, so that it fetches as what it is
+//     now and the leader has learned where its log ends, and proofTime has passed; or
+//   - the partition has a new leader epoch: its earlier incarnation never fetched under it.
+
+// proofTime is how long after a follower's answer its leader may still ask because of what
+// it saw before the restart, in milliseconds. Such a request was made before the process
+// ended, and a broker needs more than a second to start: it would have been on its way for
+// two. An ISR grows that much later at the most; followers ask for themselves with each
+// fetch, two times a second.
+const proofTime Millis = 1000
+
+// unproveAll is called for a new incarnation.
+func (m *Machine) unproveAll(l *ledger, hosted []partition.ID) {
+	for _, id := range hosted {
+		l.unproven[id] = 0
+	}
+}
+
+// proved: the broker has answered a LeaderAndIsr for the partition.
+func (m *Machine) proved(l *ledger, id partition.ID) {
+	if at, waits := l.unproven[id]; waits && at == 0 {
+		l.unproven[id] = m.now + proofTime
+	}
+}
+
+// newEpoch: a new leader epoch of the partition is acknowledged.
+func (m *Machine) newEpoch(id partition.ID, p *cluster.Partition) {
+	for _, b := range p.Assignment.Replicas {
+		if l := m.ledgers[b]; l != nil {
+			delete(l.unproven, id)
+		}
+	}
+}
+
+// forgetProved drops what has become true, so that the books stay small.
+func (m *Machine) forgetProved() {
+	for _, l := range m.ledgers {
+		for id, at := range l.unproven {
+			if at != 0 && at <= m.now {
+				delete(l.unproven, id)
+			}
+		}
+	}
+}
+
+// unprovenAmong returns the brokers that a request adds without a proof. It is asked when
+// the request arrives: it would not become newer by waiting for a write.
+func (m *Machine) unprovenAmong(p *cluster.Partition, it *alterItem) isr.Set {
+	return it.req.ISR.Filter(func(b int32) bool {
+		l := m.ledgers[b]
+		if p == nil || p.State.ISR.Has(b) || l == nil {
+			return false
+		}
+		at, waits := l.unproven[it.id]
+		return waits && (at == 0 || at > m.now)
+	})
+}
+
+// proven reports whether a request may add a broker, as far as its restarts go.
+func (m *Machine) proven(p *cluster.Partition, it *alterItem, b int32) bool {
+	return p.State.ISR.Has(b) || !it.unproven.Has(b) && !m.im.LearnedAfter(it.view, b)
+}
+
+// fenceStale deals with leaders up to 3.1, which never take a request back that was
+// refused with a code they may be given: the partition gets a new leader epoch, and the
+// request is answered as what it is then, of an older one.
+func (m *Machine) fenceStale(it *alterItem) (done bool) {
+	m.bump[it.id] = partition.Refence
+	m.decide(it.id)
+	if m.inflight[it.id] == nil {
+		delete(m.bump, it.id)
+		return false
+	}
+	m.waiting[it.id] = append(m.waiting[it.id], it)
+	return true
+}
