@@ -202,7 +202,7 @@ func (s *story) adminAnyNode(c *javaclient.Client, b *batonproc.Baton) {
 func (s *story) adminController(c *javaclient.Client, b *batonproc.Baton) {
 	before := s.assignment("tool-Baton")
 	for name, addr := range map[string]string{"Baton": b.Addr(), "broker": s.cluster.Broker(3).Addr()} {
-		for _, verb := range []string{"delete", "partitions", "elect", "reassign"} {
+		for _, verb := range []string{"delete", "partitions", "elect"} {
 			_, err := c.Do(verb, addr, "tool-Baton")
 			class := "InvalidRequestException"
 			if verb == "delete" {
