@@ -166,7 +166,7 @@ func (s *story) stuck(addr string, broker int, ts targets) {
 		}
 	}
 	s.must(s.cluster.Broker(broker).Kill())
-	s.must(s.cluster.WaitNotLeading(s.ctx, broker, "moved"))
+	s.must(s.cluster.Broker(broker).WaitGone(s.ctx))
 }
 
 // alterAssignments asks a controller for reassignments; nil cancels. It returns codes and messages.

@@ -204,7 +204,7 @@ func (s *story) adminController(c *javaclient.Client, b *batonproc.Baton) {
 	for name, addr := range map[string]string{"Baton": b.Addr(), "broker": s.cluster.Broker(3).Addr()} {
 		_, err := c.Do("elect", addr, "tool-Baton")
 		s.fails(err, "ElectionNotNeededException")
-		for _, verb := range []string{"delete", "partitions", "reassign"} {
+		for _, verb := range []string{"delete", "partitions"} {
 			_, err := c.Do(verb, addr, "tool-Baton")
 			class := "InvalidRequestException"
 			if verb == "delete" {
