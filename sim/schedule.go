@@ -14,6 +14,7 @@ type mix struct {
 	brokers, batons, minISR int
 	steps                   int
 	pace                    time.Duration // between two steps, on average
+	latency                 time.Duration // of a message, at most
 	weights                 [kinds]int
 }
 
@@ -24,12 +25,13 @@ func (m mix) String() string {
 			parts = append(parts, fmt.Sprintf("%s %d", kindNames[k], n))
 		}
 	}
-	return fmt.Sprintf("%d brokers, %d Batons, min ISR %d, %d steps each %v: %s", m.brokers, m.batons, m.minISR, m.steps, m.pace, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d brokers, %d Batons, min ISR %d, %d steps each %v, latency %v: %s", m.brokers, m.batons, m.minISR, m.steps, m.pace, m.latency, strings.Join(parts, ", "))
 }
 
 func newMix(rng *rand.Rand) mix {
 	m := mix{brokers: 3 + rng.IntN(2), batons: 1 + min(rng.IntN(4), 1), minISR: 1 + rng.IntN(2), steps: 6 + rng.IntN(14),
-		pace: []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)]}
+		pace:    []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)],
+		latency: []time.Duration{300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond}[rng.IntN(3)]}
 	for k := range m.weights {
 		if rng.IntN(2) == 0 {
 			m.weights[k] = 1 + rng.IntN(4)

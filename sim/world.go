@@ -86,6 +86,7 @@ func newWorld(cfg Config) (*world, error) {
 	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), trace: newTrace(), net: simbroker.NewMemory(),
 		history: history.New(), cuts: map[[2]string]bool{}}
 	w.mix = newMix(w.rng)
+	w.net.Delay(cfg.Seed, w.mix.latency)
 	w.trace.add("seed %d: %v", cfg.Seed, w.mix)
 	zk, err := zkserver.New(zkserver.Options{TickTime: time.Second, OnTxn: func(x *zkserver.Txn) {
 		w.trace.txn(x)
@@ -121,6 +122,7 @@ func (w *world) start(ctx context.Context) error {
 		}
 	}
 	for i := range w.mix.batons {
+		time.Sleep(time.Duration(w.rng.Int64N(int64(100 * time.Millisecond)))) // else chance says who is first
 		b := &baton{id: firstBaton + int32(i)}
 		w.batons = append(w.batons, b)
 		if err := w.startBaton(b); err != nil {
@@ -202,7 +204,17 @@ func (w *world) createTopic(ctx context.Context) error {
 	defer cl.Close()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, partitions, 3
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, -1, -1
+	factor := 2 + w.rng.IntN(2)
+	for n := range int32(partitions) {
+		// Ours, because Baton's own begins with a random broker.
+		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		a.Partition = n
+		for _, i := range w.rng.Perm(len(w.brokers))[:factor] {
+			a.Replicas = append(a.Replicas, w.brokers[i].b.ID())
+		}
+		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
+	}
 	req.Topics, req.TimeoutMillis = append(req.Topics, t), 10_000
 	for range 100 {
 		var resp *kmsg.CreateTopicsResponse
