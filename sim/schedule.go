@@ -13,6 +13,7 @@ import (
 type mix struct {
 	brokers, batons, minISR int
 	steps                   int
+	twoActives              bool
 	pace                    time.Duration // between two steps, on average
 	latency                 time.Duration // of a message, at most
 	weights                 [kinds]int
@@ -32,6 +33,7 @@ func newMix(rng *rand.Rand) mix {
 	m := mix{brokers: 3 + rng.IntN(2), batons: 1 + min(rng.IntN(4), 1), minISR: 1 + rng.IntN(2), steps: 6 + rng.IntN(14),
 		pace:    []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)],
 		latency: []time.Duration{300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond}[rng.IntN(3)]}
+	m.twoActives = rng.IntN(3) == 0
 	for k := range m.weights {
 		if rng.IntN(2) == 0 {
 			m.weights[k] = 1 + rng.IntN(4)
@@ -58,7 +60,6 @@ func Run(cfg Config) (r Result) {
 		return Result{Err: err}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
 	err = w.live(ctx)
 	if w.load != nil {
 		w.acked = w.load.Acked()
@@ -69,6 +70,7 @@ func Run(cfg Config) (r Result) {
 	if err != nil {
 		w.trace.add("FAILED: %v", err)
 	}
+	cancel() // of brokers that are starting
 	w.close()
 	r.Acked = w.acked
 	r.Err, r.Trace, r.Writes, r.Epochs = errors.Join(err, w.broken()), w.trace.text(), w.history.Writes(), w.history.Role().Epoch
@@ -95,7 +97,10 @@ func (w *world) live(ctx context.Context) error {
 
 // broken is what has not held so far.
 func (w *world) broken() error {
-	if v := w.history.Violations(); len(v) > 0 {
+	w.mu.Lock()
+	v := append(w.history.Violations(), w.violations...)
+	w.mu.Unlock()
+	if len(v) > 0 {
 		return fmt.Errorf("broken invariants:\n  %s", strings.Join(v, "\n  "))
 	}
 	return nil

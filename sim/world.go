@@ -58,6 +58,33 @@ type world struct {
 	load    *load.Producer
 	acked   int // once the load has ended
 	wg      sync.WaitGroup
+
+	mu         sync.Mutex
+	forced     map[int64]bool // sessions that a fault has ended before their time
+	violations []string       // of what only the world sees
+}
+
+// robbed says whether a session was ended by a fault rather than by time: its lease could not know.
+func (w *world) robbed(session int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.forced[session]
+}
+
+// rob ends a session before its time.
+func (w *world) rob(session int64) {
+	w.mu.Lock()
+	w.forced[session] = true
+	w.mu.Unlock()
+	w.zk.Expire(session)
+}
+
+func (w *world) violate(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.violations) < 20 {
+		w.violations = append(w.violations, fmt.Sprintf(format, args...))
+	}
 }
 
 // machine is a broker with its fate.
@@ -75,6 +102,7 @@ type baton struct {
 	id     int32
 	life   int
 	node   *node.Node
+	net    *processNetwork
 	cancel context.CancelFunc
 }
 
@@ -84,7 +112,7 @@ func brokerHost(id int) string { return fmt.Sprintf("10.0.0.%d", id) }
 
 func newWorld(cfg Config) (*world, error) {
 	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), trace: newTrace(), net: simbroker.NewMemory(),
-		history: history.New(), cuts: map[[2]string]bool{}}
+		history: history.New(), cuts: map[[2]string]bool{}, forced: map[int64]bool{}}
 	w.mix = newMix(w.rng)
 	w.net.Delay(cfg.Seed, w.mix.latency)
 	w.trace.add("seed %d: %v", cfg.Seed, w.mix)
@@ -132,15 +160,19 @@ func (w *world) start(ctx context.Context) error {
 	return w.createTopic(ctx)
 }
 
+// mode: in some runs both are active, which takes the role from brokers but not from each other.
+func (w *world) mode(b *baton) string {
+	if b.id == firstBaton || w.mix.twoActives {
+		return "active"
+	}
+	return "standby"
+}
+
 func (w *world) startBaton(b *baton) error {
 	b.life++
-	mode := "standby"
-	if b.id == firstBaton {
-		mode = "active"
-	}
 	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s:2181\nlisteners=PLAINTEXT://%s:9092\ncontroller.mode=%s\nzookeeper.session.timeout.ms=4000\n"+
 		"instance.name=sim-%d\nadmin.listener=\nadmin.socket=\nmin.insync.replicas=%d\nrequest.timeout.ms=8000\n",
-		b.id, zooKeeper, b.host(), mode, b.id, w.mix.minISR)
+		b.id, zooKeeper, b.host(), w.mode(b), b.id, w.mix.minISR)
 	cfg, _, err := config.Parse(strings.NewReader(text), "sim", nil)
 	if err != nil {
 		return err
@@ -153,7 +185,8 @@ func (w *world) startBaton(b *baton) error {
 	if w.cfg.Full {
 		log = traceLogger(w.trace, b.host())
 	}
-	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: &nodeNetwork{w.net.Host(b.host()), w, b.host()}})
+	b.net = &processNetwork{Network: w.net.Host(b.host()), w: w, host: b.host()}
+	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: b.net})
 	ctx, cancel := context.WithCancel(context.Background())
 	w.wg.Go(func() {
 		if err := n.Run(ctx); err != nil {
@@ -162,22 +195,6 @@ func (w *world) startBaton(b *baton) error {
 	})
 	b.node, b.cancel = n, cancel
 	return nil
-}
-
-// nodeNetwork is a host's network whose requests are traced.
-type nodeNetwork struct {
-	simbroker.Network
-	w    *world
-	host string
-}
-
-// Dial implements node.Network.
-func (n *nodeNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
-	c, err := n.Network.Dial(ctx, addr)
-	if err != nil || !n.w.cfg.Full || strings.HasPrefix(addr, zooKeeper) {
-		return c, err
-	}
-	return traced{c, n.w.trace, n.host, addr}, nil
 }
 
 func (w *world) seeds() (out []string) {
@@ -238,6 +255,9 @@ func (w *world) produce() (err error) {
 
 // close ends everything that is left; it returns when the bubble is empty but for the network.
 func (w *world) close() {
+	w.zk.Thaw()
+	w.healHosts()
+	w.goOn()
 	for _, b := range w.batons {
 		if b.node != nil {
 			b.cancel()
@@ -250,4 +270,7 @@ func (w *world) close() {
 	time.Sleep(30 * time.Second) // of fake time: a stop waits for a handover, and for ZooKeeper
 	_ = w.zk.Close()
 	w.wg.Wait()
+	for _, m := range w.brokers {
+		m.b.Close() // one that had just started
+	}
 }

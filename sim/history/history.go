@@ -57,6 +57,7 @@ type Role struct {
 	Epoch   int32
 	Version int32 // of /controller_epoch
 	Claimer int64 // the session that raised the epoch last
+	Baton   bool  // the holder is one of ours
 }
 
 // Event is a change that a person may want to see.
@@ -89,6 +90,8 @@ type History struct {
 	replicas   map[partition.ID][]int32
 	brokers    map[int32]Broker
 	role       Role
+	claims     map[int32]int64 // the claimer's session, by controller epoch
+	ended      map[int64]bool  // sessions
 	violations []string
 	writes     int
 }
@@ -96,7 +99,7 @@ type History struct {
 // New returns the history of an empty cluster.
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
-		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}}
+		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{}}
 }
 
 // Apply takes in a transaction.
@@ -105,10 +108,17 @@ func (h *History) Apply(x *zkserver.Txn) {
 	var events []Event
 	h.zxid = x.Zxid
 	before := h.role
+	if x.Op == jute.OpCloseSession {
+		h.ended[x.Session] = true
+	}
+	h.checkFence(x)
 	for i := range x.Changes {
 		h.change(x, &x.Changes[i], &events)
 	}
 	h.checkRole(x, before)
+	if h.role.Epoch != before.Epoch {
+		h.claims[h.role.Epoch] = h.role.Claimer
+	}
 	if h.role.Holder != before.Holder || h.role.Epoch != before.Epoch {
 		if h.role.Holder == NoLeader {
 			events = append(events, Event{Kind: Released, Broker: before.Holder, Epoch: before.Epoch})
@@ -151,17 +161,18 @@ func (h *History) change(x *zkserver.Txn, c *zkserver.Change, events *[]Event) {
 
 func (h *History) controller(x *zkserver.Txn, c *zkserver.Change, removed bool) {
 	if removed {
-		h.role.Holder, h.role.Session = NoLeader, 0
+		h.role.Holder, h.role.Session, h.role.Baton = NoLeader, 0, false
 		return
 	}
 	var v struct {
-		ID *int32 `json:"brokerid"`
+		ID    *int32          `json:"brokerid"`
+		Baton json.RawMessage `json:"baton"`
 	}
 	if json.Unmarshal(c.Data, &v) != nil || v.ID == nil {
 		h.violate(x, "/controller: %q", c.Data)
 		return
 	}
-	h.role.Holder = *v.ID
+	h.role.Holder, h.role.Baton = *v.ID, v.Baton != nil
 	if c.Op == jute.OpCreate {
 		h.role.Session = c.Owner
 	}
@@ -254,6 +265,24 @@ func (h *History) Role() Role {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.role
+}
+
+// Claimer returns the session that claimed with a controller epoch, 0 for an epoch that nobody has. over says why it
+// may not speak for the role any more, if that is so. Whoever has consented to a handover leads until it hears of the
+// successor.
+func (h *History) Claimer(epoch int32) (session int64, over string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	session = h.claims[epoch]
+	switch {
+	case epoch > h.role.Epoch:
+		return session, fmt.Sprintf("the controller epoch is %d", h.role.Epoch)
+	case h.ended[session]:
+		return session, "its session is over"
+	case epoch == h.role.Epoch && h.role.Session != session:
+		return session, "it has released the role"
+	}
+	return session, ""
 }
 
 // Writes counts the states written.
