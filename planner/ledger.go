@@ -17,6 +17,8 @@ type ledger struct {
 	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
 	um    map[partition.ID]struct{}
 	sr    map[partition.ID]struct{} // StopReplica without delete
+	// whole: at some moment nothing of um was left, so that the broker knows every partition.
+	whole bool
 	// stopAgain is when what a broker would not stop is tried again.
 	stopAgain Millis
 	live      uint64         // generation of the live list it acknowledged, 0 = none
