@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -257,6 +259,19 @@ func newMemConn(m *Memory, c net.Conn, p pair, remote string, d *delay) *memConn
 	return mc
 }
 
+func (c *memConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	return n, reset("read", err)
+}
+
+// reset makes a pipe's error what TCP would say of a connection that has ended: clients know what to do about that.
+func reset(op string, err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return &net.OpError{Op: op, Net: "memory", Err: syscall.ECONNRESET}
+	}
+	return err
+}
+
 func (c *memConn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *memConn) Write(b []byte) (int, error) {
@@ -270,7 +285,8 @@ func (c *memConn) Write(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		}
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	return n, reset("write", err)
 }
 
 func (c *memConn) Close() error {
