@@ -81,7 +81,7 @@ func (w *world) live(ctx context.Context) error {
 	if err := w.start(ctx); err != nil {
 		return err
 	}
-	if err := w.produce(); err != nil {
+	if err := w.produce(ctx); err != nil {
 		return err
 	}
 	for range w.mix.steps {

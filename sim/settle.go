@@ -121,8 +121,5 @@ func (w *world) readBack(ctx context.Context) error {
 	}
 	w.acked = report.Acked
 	w.trace.add("%v", report)
-	if report.Lost > 0 { // a client that is not idempotent doubles when it tries again, and gives up under some faults
-		return report.Err()
-	}
-	return nil
+	return report.Err()
 }

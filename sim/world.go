@@ -209,6 +209,7 @@ func (w *world) clientOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(w.seeds()...), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
 		kgo.Dialer(func(ctx context.Context, _, addr string) (net.Conn, error) { return network.Dial(ctx, addr) }),
+		kgo.AlwaysRetryEOF(), // a broker that dies looks like one that wants SASL
 		kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 	}
 }
@@ -246,11 +247,16 @@ func (w *world) createTopic(ctx context.Context) error {
 	return fmt.Errorf("creating the topic: %w", err)
 }
 
-func (w *world) produce() (err error) {
+// produce starts the load and waits until it flows: the client has its producer id then, for good.
+func (w *world) produce(ctx context.Context) (err error) {
 	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: load.Partitions(topicName, partitions), Rate: 8, Size: 20,
-		// Not idempotent: the client holds a lock while it asks for a producer id, which stops a bubble's time.
-		Client: append(w.clientOptions(), kgo.DisableIdempotentWrite(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
-	return err
+		Client: append(w.clientOptions(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return w.load.WaitMore(ctx, 1)
 }
 
 // close ends everything that is left; it returns when the bubble is empty but for the network.
