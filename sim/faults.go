@@ -33,12 +33,13 @@ const (
 	pauseBaton
 	blind
 	zombie
+	powerOff
 	kinds
 )
 
 var kindNames = [kinds]string{"crash", "revive", "bounce", "pause", "stop", "cut", "freeze", "heal", "kill-baton", "stop-baton", "start-baton",
 	"handover", "expire", "cut-session", "zk-fault", "zk-freeze", "pause-baton",
-	"blind", "zombie"}
+	"blind", "zombie", "power-off"}
 
 func (w *world) step(ctx context.Context) {
 	total := 0
@@ -61,11 +62,17 @@ func (w *world) do(ctx context.Context, k kind) {
 	p := w.batons[a%len(w.batons)]
 	switch k {
 	case crashBroker:
-		w.crash(m)
+		w.crash(m, false)
+	case powerOff:
+		w.crash(m, true)
+		if b%2 == 0 {
+			w.expireBroker(m)
+			w.revive(ctx, m)
+		}
 	case reviveBroker:
 		w.revive(ctx, m)
 	case bounceBroker:
-		w.crash(m)
+		w.crash(m, false)
 		w.revive(ctx, m)
 	case pauseBroker:
 		w.pause(m)
@@ -101,15 +108,19 @@ func (w *world) do(ctx context.Context, k kind) {
 	}
 }
 
-func (w *world) crash(m *machine) {
+// crash ends a broker's process, and with power its machine, which loses what it has not flushed.
+func (w *world) crash(m *machine, power bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.up || m.leaving {
 		return
 	}
-	w.trace.add("step: kill -9 of %s", m.host)
+	w.trace.add("step: kill -9 of %s, and its machine: %v", m.host, power)
 	_ = m.b.Resume()
-	_ = m.b.Crash(simbroker.CrashOptions{})
+	_ = m.b.Crash(simbroker.CrashOptions{LoseTail: power})
+	if power {
+		w.history.LostTail(m.b.ID())
+	}
 	m.up, m.paused = false, false
 }
 
@@ -331,11 +342,11 @@ func (w *world) blind(ctx context.Context, b *baton, m *machine, how int, d time
 	case 0:
 		w.expireBroker(m)
 	case 1: // gone and back, with nobody to see it gone
-		w.crash(m)
+		w.crash(m, false)
 		w.expireBroker(m)
 		w.revive(ctx, m)
 	case 2:
-		w.crash(m)
+		w.crash(m, false)
 		w.expireBroker(m)
 	}
 }
@@ -349,7 +360,7 @@ func (w *world) zombie(b *baton, gone, slow *machine, d time.Duration) {
 	host := b.host()
 	w.trace.add("step: %s becomes a zombie that %s hears", host, slow.host)
 	w.net.Freeze(host, slow.host)
-	w.crash(gone)
+	w.crash(gone, false)
 	w.expireBroker(gone)
 	w.wg.Go(func() {
 		time.Sleep(50*time.Millisecond + d)

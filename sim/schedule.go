@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -73,7 +72,10 @@ func Run(cfg Config) (r Result) {
 	cancel() // of brokers that are starting
 	w.close()
 	r.Acked = w.acked
-	r.Err, r.Trace, r.Writes, r.Epochs = errors.Join(err, w.broken()), w.trace.text(), w.history.Writes(), w.history.Role().Epoch
+	if err == nil {
+		err = w.broken() // while all came to its end
+	}
+	r.Err, r.Trace, r.Writes, r.Epochs = err, w.trace.text(), w.history.Writes(), w.history.Role().Epoch
 	return r
 }
 

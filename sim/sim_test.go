@@ -108,7 +108,7 @@ func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "tr
 func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeeds$", "-test.timeout=3m", fmt.Sprint("-test.failfast=", failFast()),
 		fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
-	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1")
+	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1", "GOGC=400") // what a seed leaves behind is small
 	out, err := cmd.CombinedOutput()
 	for line := range bytes.Lines(out) {
 		if report, ok := strings.CutPrefix(string(line), reportLine); ok {

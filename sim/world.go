@@ -136,7 +136,7 @@ func (w *world) start(ctx context.Context) error {
 	for id := 1; id <= w.mix.brokers; id++ {
 		host := brokerHost(id)
 		m := &machine{host: host, up: true}
-		o := simbroker.Options{ID: int32(id), Network: w.net.Host(host), MinISR: w.mix.minISR, LagTime: 5 * time.Second,
+		o := simbroker.Options{ID: int32(id), Network: w.net.Host(host), MinISR: w.mix.minISR, LagTime: 5 * time.Second, FlushEvery: 5 * time.Second,
 			Listeners:      []simbroker.Listener{{Name: "PLAINTEXT", Addr: host + ":9092"}},
 			RequestTimeout: 8 * time.Second, ShutdownTries: 2, ShutdownPause: time.Second,
 			ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper + ":2181"}, SessionTimeout: 4 * time.Second}}

@@ -89,6 +89,7 @@ func (h *History) checkState(x *zkserver.Txn, id partition.ID, s State) {
 	case s.Leader != was.Leader && s.LeaderEpoch == was.LeaderEpoch:
 		h.violate(x, "%v: leader %d after %d in the same epoch %d", id, s.Leader, was.Leader, s.LeaderEpoch)
 	}
+	h.followTails(id, was, s)
 	if s.Leader != NoLeader && s.Leader != was.Leader && !slices.Contains(was.ISR, s.Leader) {
 		h.violate(x, "%v: leader %d was not in the ISR %v", id, s.Leader, was.ISR)
 	}

@@ -90,8 +90,10 @@ type History struct {
 	replicas   map[partition.ID][]int32
 	brokers    map[int32]Broker
 	role       Role
-	claims     map[int32]int64 // the claimer's session, by controller epoch
-	ended      map[int64]bool  // sessions
+	claims     map[int32]int64    // the claimer's session, by controller epoch
+	ended      map[int64]bool     // sessions
+	tails      map[tail]time.Time // when it was lost
+	excused    map[partition.ID]bool
 	violations []string
 	writes     int
 }
@@ -99,7 +101,8 @@ type History struct {
 // New returns the history of an empty cluster.
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
-		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{}}
+		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{},
+		tails: map[tail]time.Time{}, excused: map[partition.ID]bool{}}
 }
 
 // Apply takes in a transaction.
