@@ -117,9 +117,10 @@ func (w *world) crash(m *machine, power bool) {
 	}
 	w.trace.add("step: kill -9 of %s, and its machine: %v", m.host, power)
 	_ = m.b.Resume()
+	at := time.Now() // to end what the process had takes its time
 	_ = m.b.Crash(simbroker.CrashOptions{LoseTail: power})
 	if power {
-		w.history.LostTail(m.b.ID())
+		w.history.LostTail(m.b.ID(), at)
 	}
 	m.up, m.paused = false, false
 }

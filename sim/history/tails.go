@@ -10,15 +10,15 @@ import (
 // joined is how long after a machine's crash a write that lets its replica into the ISR may have been decided before.
 const joined = 10 * time.Second
 
-// LostTail says that a broker's machine has crashed and that what it had not flushed is gone. Kafka acknowledges what
+// LostTail says that a broker's machine has crashed at that time and that what it had not flushed is gone. Kafka acknowledges what
 // all members of the ISR have in memory, so such a replica must not lead again before it has copied from another, as long
 // as there is another. Where there is none, what was acknowledged may be lost, and Excused names the partition.
-func (h *History) LostTail(broker int32) {
+func (h *History) LostTail(broker int32, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, replicas := range h.replicas {
 		if slices.Contains(replicas, broker) {
-			h.tails[tail{id, broker}] = time.Now()
+			h.tails[tail{id, broker}] = at
 		}
 	}
 }
