@@ -352,6 +352,20 @@ func (w *world) blind(ctx context.Context, b *baton, m *machine, how int, d time
 	}
 }
 
+// lastBlind lets a broker register anew while the leading Baton has no connection to ZooKeeper, but a session to go on
+// with. Nothing happens afterwards that would make it look.
+func (w *world) lastBlind(ctx context.Context) {
+	m, d := w.brokers[w.rng.IntN(len(w.brokers))], time.Duration(2000+w.rng.IntN(1000))*time.Millisecond
+	w.heal(ctx)
+	time.Sleep(15 * time.Second)
+	for _, b := range w.batons {
+		if b.id == w.history.Role().Holder {
+			w.blind(ctx, b, m, 0, d)
+			time.Sleep(d)
+		}
+	}
+}
+
 // zombie is the classical one. A Baton has something to tell; before it has told one broker all of it, it is cut off from
 // ZooKeeper, past its session, and then the broker answers again.
 func (w *world) zombie(b *baton, gone, slow *machine, d time.Duration) {

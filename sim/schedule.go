@@ -13,6 +13,7 @@ type mix struct {
 	brokers, batons, minISR int
 	steps                   int
 	twoActives              bool
+	lastBlind               bool          // the last fault is one that nobody tells the leading Baton of
 	pace                    time.Duration // between two steps, on average
 	latency                 time.Duration // of a message, at most
 	weights                 [kinds]int
@@ -33,6 +34,7 @@ func newMix(rng *rand.Rand) mix {
 		pace:    []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)],
 		latency: []time.Duration{300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond}[rng.IntN(3)]}
 	m.twoActives = rng.IntN(3) == 0
+	m.lastBlind = rng.IntN(3) == 0
 	for k := range m.weights {
 		if rng.IntN(2) == 0 {
 			m.weights[k] = 1 + rng.IntN(4)
@@ -50,6 +52,7 @@ type Result struct {
 	Acked  int
 	Writes int // of partition states
 	Epochs int32
+	Well   time.Duration // from the end of the faults until all was well
 }
 
 // Run lives one seed. It has to be called in a bubble of testing/synctest.
@@ -75,6 +78,7 @@ func Run(cfg Config) (r Result) {
 	if err == nil {
 		err = w.broken() // while all came to its end
 	}
+	r.Well = w.well
 	r.Err, r.Trace, r.Writes, r.Epochs = err, w.trace.text(), w.history.Writes(), w.history.Role().Epoch
 	return r
 }
@@ -92,6 +96,9 @@ func (w *world) live(ctx context.Context) error {
 		if err := w.broken(); err != nil {
 			return err
 		}
+	}
+	if w.mix.lastBlind {
+		w.lastBlind(ctx)
 	}
 	w.heal(ctx)
 	return w.settle(ctx)

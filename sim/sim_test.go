@@ -37,11 +37,13 @@ func seeds(t *testing.T) int {
 // figures of many runs.
 type figures struct {
 	Seeds, Acked, Writes, Epochs int
-	Failed                       []string `json:",omitempty"`
+	Well                         time.Duration // the longest
+	Failed                       []string      `json:",omitempty"`
 }
 
 func (f *figures) add(o figures) {
 	f.Seeds, f.Acked, f.Writes, f.Epochs = f.Seeds+o.Seeds, f.Acked+o.Acked, f.Writes+o.Writes, f.Epochs+o.Epochs
+	f.Well = max(f.Well, o.Well)
 	f.Failed = append(f.Failed, o.Failed...)
 }
 
@@ -98,8 +100,8 @@ func TestSeeds(t *testing.T) {
 	}
 	close(chunks)
 	wg.Wait()
-	t.Logf("%d seeds in %v: %d failed, %d states written, %d claims, %d messages acknowledged", all.Seeds,
-		time.Since(begun).Round(time.Millisecond), len(all.Failed), all.Writes, all.Epochs, all.Acked)
+	t.Logf("%d seeds in %v: %d failed, %d states written, %d claims, %d messages acknowledged, well after %v at the most", all.Seeds,
+		time.Since(begun).Round(time.Millisecond), len(all.Failed), all.Writes, all.Epochs, all.Acked, all.Well.Round(time.Millisecond))
 }
 
 func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "true" }
@@ -130,7 +132,7 @@ func runHere(t *testing.T, from uint64, n int) (f figures) {
 	for i := range n {
 		seed := from + uint64(i)
 		r := runSeed(t, Config{Seed: seed, Full: n == 1})
-		f.add(figures{Seeds: 1, Acked: r.Acked, Writes: r.Writes, Epochs: int(r.Epochs)})
+		f.add(figures{Seeds: 1, Acked: r.Acked, Writes: r.Writes, Epochs: int(r.Epochs), Well: r.Well})
 		if r.Err == nil {
 			continue
 		}

@@ -56,7 +56,8 @@ type world struct {
 	faults  []*zkserver.Fault
 	cuts    map[[2]string]bool
 	load    *load.Producer
-	acked   int // once the load has ended
+	acked   int           // once the load has ended
+	well    time.Duration // as in Result
 	wg      sync.WaitGroup
 
 	mu         sync.Mutex
