@@ -29,6 +29,8 @@ type State struct {
 	ISR             []int32 `json:"isr"`
 	ControllerEpoch int32   `json:"controller_epoch"`
 	Version         int32   `json:"-"` // the znode's
+
+	written time.Time
 }
 
 // Partition is one with its assignment.
@@ -48,6 +50,7 @@ type Broker struct {
 	Session int64
 	Version int32 // of the data: it was written anew
 	Since   time.Time
+	First   bool // the broker has not registered before
 }
 
 // Role is /controller with /controller_epoch.
@@ -89,6 +92,7 @@ type History struct {
 	states     map[partition.ID]State
 	replicas   map[partition.ID][]int32
 	brokers    map[int32]Broker
+	seen       map[int32]bool // that ever registered
 	role       Role
 	claims     map[int32]int64    // the claimer's session, by controller epoch
 	ended      map[int64]bool     // sessions
@@ -102,7 +106,7 @@ type History struct {
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
 		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{},
-		tails: map[tail]time.Time{}, excused: map[partition.ID]bool{}}
+		seen: map[int32]bool{}, tails: map[tail]time.Time{}, excused: map[partition.ID]bool{}}
 }
 
 // Apply takes in a transaction.
@@ -187,7 +191,8 @@ func (h *History) broker(x *zkserver.Txn, c *zkserver.Change, id int32, removed 
 		delete(h.brokers, id)
 		*events = append(*events, Event{Kind: Gone, Broker: id})
 	case c.Op == jute.OpCreate:
-		h.brokers[id] = Broker{Epoch: x.Zxid, Session: c.Owner, Since: time.Now()}
+		h.brokers[id] = Broker{Epoch: x.Zxid, Session: c.Owner, Since: time.Now(), First: !h.seen[id]}
+		h.seen[id] = true
 		*events = append(*events, Event{Kind: Registered, Broker: id})
 	default:
 		b := h.brokers[id]
@@ -225,7 +230,7 @@ func (h *History) topic(x *zkserver.Txn, c *zkserver.Change, parts []string, rem
 			h.violate(x, "state of %v: %v", id, err)
 			return
 		}
-		s.Version = c.Version
+		s.Version, s.written = c.Version, time.Now()
 		h.checkState(x, id, s)
 		h.states[id] = s
 		h.writes++

@@ -47,11 +47,12 @@ func (h *History) followTails(id partition.ID, was, s State) {
 		case !in && before, in && !before && time.Since(lost) > joined:
 			delete(h.tails, tail{id, broker})
 		case s.Leader == broker && s.LeaderEpoch > was.LeaderEpoch && h.brokers[broker].Since.After(lost):
-			// It is back. Before that it may be elected, by whoever has not heard of its death, but cannot lead.
+			// It is back. Before that it may be elected, by whoever has not heard of its death, but cannot lead. Another
+			// member is as good as it to the controller if it has registered since the ISR was decided.
 			h.excused[id] = h.excused[id] || !slices.ContainsFunc(was.ISR, func(other int32) bool {
 				_, lostToo := h.tails[tail{id, other}]
 				b, there := h.brokers[other]
-				return there && !lostToo && b.Since.Before(lost)
+				return there && !lostToo && b.Since.Before(lost) && (b.First || was.written.Sub(b.Since) > joined)
 			})
 		}
 	}
