@@ -93,13 +93,15 @@ func (c *channel) run(before <-chan struct{}) {
 }
 
 // delay is the time to wait after a number of failures in a row before this one, up to
-// a fifth longer by chance: hundreds of channels must not knock in step.
+// a fifth longer by chance: hundreds of channels must not knock in step. Chance comes
+// from the clock and the broker, so that a run in fake time can be repeated.
 func (c *channel) delay(failures int) time.Duration {
 	d := c.m.cfg.MaxBackoff
 	if shift := min(failures, 20); c.m.cfg.Backoff<<shift < d {
 		d = c.m.cfg.Backoff << shift
 	}
-	return d + rand.N(d/5+1)
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(c.broker.ID)))
+	return d + time.Duration(rng.Int64N(int64(d/5+1)))
 }
 
 func (c *channel) pause(d time.Duration) {

@@ -88,6 +88,9 @@ func (w *World) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if !w.cluster.OwnController {
+		w.history.DemandFence()
+	}
 	for _, b := range w.cluster.Brokers {
 		w.brokers = append(w.brokers, &broker{Broker: b})
 	}

@@ -19,6 +19,8 @@ type ledger struct {
 	sr    map[partition.ID]struct{} // StopReplica without delete
 	// removals are the replicas to stop and delete, see stopdelete.go.
 	removals map[partition.ID]*removal
+	// whole: at some moment nothing of um was left, so that the broker knows every partition.
+	whole bool
 	// stopAgain is when what a broker would not stop is tried again.
 	stopAgain Millis
 	live      uint64         // generation of the live list it acknowledged, 0 = none

@@ -53,10 +53,15 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 
 // settled returns the UpdateMetadata entries that no write under way is about to
 // replace. After a broker's death that keeps the old leaders from being announced once
-// more, ahead of the new ones.
+// more, ahead of the new ones. A broker that has not heard of everything yet is told a
+// topic as a whole: it would show its clients one without some of its partitions, and a
+// producer that counts them would send keys elsewhere.
 func (m *Machine) settled(l *ledger) []partition.ID {
-	ids := sorted(l.um)
-	return slices.DeleteFunc(ids, func(id partition.ID) bool { return m.inflight[id] != nil })
+	ids, begun := sorted(l.um), map[string]bool{}
+	for _, id := range ids {
+		begun[id.Topic] = begun[id.Topic] || !l.whole && m.inflight[id] == nil
+	}
+	return slices.DeleteFunc(ids, func(id partition.ID) bool { return m.inflight[id] != nil && !begun[id.Topic] })
 }
 
 // sendable returns the LeaderAndIsr entries that may go out now, and whether one of

@@ -56,6 +56,7 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 	switch out.kind {
 	case UpdateMetadata:
 		l.live, l.knows, l.fails = out.live, out.knows, 0
+		l.whole = l.whole || len(l.um) == 0
 	case StopReplica:
 		m.removalsReplied(e, l, out)
 		m.stopReplicaReplied(e, l, out)

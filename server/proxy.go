@@ -87,7 +87,9 @@ func (c *conn) connect(ctx context.Context, avoid map[int32]bool) error {
 		c.dropBackend()
 	}
 	all := slices.Clone(c.brokers.Endpoints(c.listener))
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	// Chance comes from the clock, so that a run in fake time can be repeated.
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	err := errors.New("no live broker has listener " + c.listener)
 	for _, e := range all {
 		if avoid[e.ID] || e.ID == c.cfg.ID {

@@ -30,11 +30,16 @@ const (
 	cutSession
 	zkFault
 	freezeZooKeeper
+	pauseBaton
+	blind
+	zombie
+	powerOff
 	kinds
 )
 
 var kindNames = [kinds]string{"crash", "revive", "bounce", "pause", "stop", "cut", "freeze", "heal", "kill-baton", "stop-baton", "start-baton",
-	"handover", "expire", "cut-session", "zk-fault", "zk-freeze"}
+	"handover", "expire", "cut-session", "zk-fault", "zk-freeze", "pause-baton",
+	"blind", "zombie", "power-off"}
 
 func (w *world) step(ctx context.Context) {
 	total := 0
@@ -57,11 +62,17 @@ func (w *world) do(ctx context.Context, k kind) {
 	p := w.batons[a%len(w.batons)]
 	switch k {
 	case crashBroker:
-		w.crash(m)
+		w.crash(m, false)
+	case powerOff:
+		w.crash(m, true)
+		if b%2 == 0 {
+			w.expireBroker(m)
+			w.revive(ctx, m)
+		}
 	case reviveBroker:
 		w.revive(ctx, m)
 	case bounceBroker:
-		w.crash(m)
+		w.crash(m, false)
 		w.revive(ctx, m)
 	case pauseBroker:
 		w.pause(m)
@@ -83,6 +94,12 @@ func (w *world) do(ctx context.Context, k kind) {
 		w.session(k, a)
 	case zkFault:
 		w.inject(a, b, n)
+	case pauseBaton:
+		w.pauseBaton(p, time.Duration(300+n%10_000)*time.Millisecond)
+	case blind:
+		w.blind(ctx, p, m, b, time.Duration(100+n%4000)*time.Millisecond)
+	case zombie:
+		w.zombie(p, m, w.brokers[b%len(w.brokers)], time.Duration(n%1000)*time.Millisecond)
 	case freezeZooKeeper:
 		d := time.Duration(1+n%6000) * time.Millisecond
 		w.trace.add("step: ZooKeeper freezes for %v", d)
@@ -91,15 +108,20 @@ func (w *world) do(ctx context.Context, k kind) {
 	}
 }
 
-func (w *world) crash(m *machine) {
+// crash ends a broker's process, and with power its machine, which loses what it has not flushed.
+func (w *world) crash(m *machine, power bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.up || m.leaving {
 		return
 	}
-	w.trace.add("step: kill -9 of %s", m.host)
+	w.trace.add("step: kill -9 of %s, and its machine: %v", m.host, power)
 	_ = m.b.Resume()
-	_ = m.b.Crash(simbroker.CrashOptions{})
+	at := time.Now() // to end what the process had takes its time
+	_ = m.b.Crash(simbroker.CrashOptions{LoseTail: power})
+	if power {
+		w.history.LostTail(m.b.ID(), at)
+	}
 	m.up, m.paused = false, false
 }
 
@@ -253,7 +275,7 @@ func (w *world) session(k kind, a int) {
 	id := ids[a%len(ids)]
 	w.trace.add("step: %s of session %x", kindNames[k], id)
 	if k == expire {
-		w.zk.Expire(id)
+		w.rob(id)
 	} else {
 		w.zk.Cut(id)
 	}
@@ -271,6 +293,100 @@ func (w *world) inject(a, b, n int) {
 	w.faults = append(w.faults, w.zk.Inject(f))
 }
 
+// pauseBaton is SIGSTOP, and SIGCONT some time later, perhaps past the end of the session.
+func (w *world) pauseBaton(b *baton, d time.Duration) {
+	if b.node == nil {
+		return
+	}
+	w.trace.add("step: SIGSTOP of %s for %v", b.host(), d)
+	n, host := b.net, b.host()
+	n.stop()
+	w.wg.Go(func() {
+		time.Sleep(d)
+		w.trace.add("%s goes on", host)
+		n.goOn()
+	})
+}
+
+// goOn ends all pauses of Batons.
+func (w *world) goOn() {
+	for _, b := range w.batons {
+		if b.net != nil {
+			b.net.goOn()
+		}
+	}
+}
+
+// expireBroker ends the session of a broker's registration.
+func (w *world) expireBroker(m *machine) {
+	if r, ok := w.history.Brokers()[m.b.ID()]; ok {
+		w.trace.add("step: expiry of the session of %s", m.host)
+		w.rob(r.Session)
+	}
+}
+
+// blind keeps a Baton from ZooKeeper for a while in which something happens to a broker: when it is back, in the same
+// session if it was not away for too long, it has to find out by itself.
+func (w *world) blind(ctx context.Context, b *baton, m *machine, how int, d time.Duration) {
+	if b.node == nil {
+		return
+	}
+	host := b.host()
+	w.trace.add("step: %s sees nothing of ZooKeeper for %v", host, d)
+	if how%2 == 0 {
+		w.net.Cut(host, zooKeeper)
+	} else {
+		w.net.Freeze(host, zooKeeper)
+	}
+	w.wg.Go(func() { time.Sleep(d); w.net.Heal(host, zooKeeper) })
+	switch how / 2 % 3 {
+	case 0:
+		w.expireBroker(m)
+	case 1: // gone and back, with nobody to see it gone
+		w.crash(m, false)
+		w.expireBroker(m)
+		w.revive(ctx, m)
+	case 2:
+		w.crash(m, false)
+		w.expireBroker(m)
+	}
+}
+
+// lastBlind lets a broker register anew while the leading Baton has no connection to ZooKeeper, but a session to go on
+// with. Nothing happens afterwards that would make it look.
+func (w *world) lastBlind(ctx context.Context) {
+	m, d := w.brokers[w.rng.IntN(len(w.brokers))], time.Duration(2000+w.rng.IntN(1000))*time.Millisecond
+	w.heal(ctx)
+	time.Sleep(15 * time.Second)
+	for _, b := range w.batons {
+		if b.id == w.history.Role().Holder {
+			w.blind(ctx, b, m, 0, d)
+			time.Sleep(d)
+		}
+	}
+}
+
+// zombie is the classical one. A Baton has something to tell; before it has told one broker all of it, it is cut off from
+// ZooKeeper, past its session, and then the broker answers again.
+func (w *world) zombie(b *baton, gone, slow *machine, d time.Duration) {
+	if b.node == nil || gone == slow {
+		return
+	}
+	host := b.host()
+	w.trace.add("step: %s becomes a zombie that %s hears", host, slow.host)
+	w.net.Freeze(host, slow.host)
+	w.crash(gone, false)
+	w.expireBroker(gone)
+	w.wg.Go(func() {
+		time.Sleep(50*time.Millisecond + d)
+		w.net.Freeze(host, zooKeeper)
+		time.Sleep(4*time.Second + 3*d)
+		w.net.Heal(host, slow.host)
+		time.Sleep(d)
+		w.net.Heal(host, zooKeeper)
+	})
+}
+
 // heal ends all faults and starts what is down.
 func (w *world) heal(ctx context.Context) {
 	w.trace.add("step: the faults end")
@@ -279,6 +395,7 @@ func (w *world) heal(ctx context.Context) {
 	}
 	w.zk.Thaw()
 	w.healHosts()
+	w.goOn()
 	for _, b := range w.batons {
 		w.reviveBaton(b)
 	}

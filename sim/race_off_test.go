@@ -2,7 +2,4 @@
 
 package sim
 
-const (
-	raceEnabled = false
-	slower      = 1
-)
+const slower = 1

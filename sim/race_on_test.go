@@ -2,7 +2,4 @@
 
 package sim
 
-const (
-	raceEnabled = true
-	slower      = 10 // by about as much the race detector slows a run down
-)
+const slower = 10 // by about as much the race detector slows a run down

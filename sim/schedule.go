@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -13,7 +12,10 @@ import (
 type mix struct {
 	brokers, batons, minISR int
 	steps                   int
+	twoActives              bool
+	lastBlind               bool          // the last fault is one that nobody tells the leading Baton of
 	pace                    time.Duration // between two steps, on average
+	latency                 time.Duration // of a message, at most
 	weights                 [kinds]int
 }
 
@@ -24,12 +26,15 @@ func (m mix) String() string {
 			parts = append(parts, fmt.Sprintf("%s %d", kindNames[k], n))
 		}
 	}
-	return fmt.Sprintf("%d brokers, %d Batons, min ISR %d, %d steps each %v: %s", m.brokers, m.batons, m.minISR, m.steps, m.pace, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d brokers, %d Batons, min ISR %d, %d steps each %v, latency %v: %s", m.brokers, m.batons, m.minISR, m.steps, m.pace, m.latency, strings.Join(parts, ", "))
 }
 
 func newMix(rng *rand.Rand) mix {
 	m := mix{brokers: 3 + rng.IntN(2), batons: 1 + min(rng.IntN(4), 1), minISR: 1 + rng.IntN(2), steps: 6 + rng.IntN(14),
-		pace: []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)]}
+		pace:    []time.Duration{50 * time.Millisecond, 400 * time.Millisecond, 2 * time.Second}[rng.IntN(3)],
+		latency: []time.Duration{300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond}[rng.IntN(3)]}
+	m.twoActives = rng.IntN(3) == 0
+	m.lastBlind = rng.IntN(3) == 0
 	for k := range m.weights {
 		if rng.IntN(2) == 0 {
 			m.weights[k] = 1 + rng.IntN(4)
@@ -47,6 +52,7 @@ type Result struct {
 	Acked  int
 	Writes int // of partition states
 	Epochs int32
+	Well   time.Duration // from the end of the faults until all was well
 }
 
 // Run lives one seed. It has to be called in a bubble of testing/synctest.
@@ -56,7 +62,6 @@ func Run(cfg Config) (r Result) {
 		return Result{Err: err}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
 	err = w.live(ctx)
 	if w.load != nil {
 		w.acked = w.load.Acked()
@@ -67,9 +72,14 @@ func Run(cfg Config) (r Result) {
 	if err != nil {
 		w.trace.add("FAILED: %v", err)
 	}
+	cancel() // of brokers that are starting
 	w.close()
 	r.Acked = w.acked
-	r.Err, r.Trace, r.Writes, r.Epochs = errors.Join(err, w.broken()), w.trace.text(), w.history.Writes(), w.history.Role().Epoch
+	if err == nil {
+		err = w.broken() // while all came to its end
+	}
+	r.Well = w.well
+	r.Err, r.Trace, r.Writes, r.Epochs = err, w.trace.text(), w.history.Writes(), w.history.Role().Epoch
 	return r
 }
 
@@ -77,7 +87,7 @@ func (w *world) live(ctx context.Context) error {
 	if err := w.start(ctx); err != nil {
 		return err
 	}
-	if err := w.produce(); err != nil {
+	if err := w.produce(ctx); err != nil {
 		return err
 	}
 	for range w.mix.steps {
@@ -87,13 +97,19 @@ func (w *world) live(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.mix.lastBlind {
+		w.lastBlind(ctx)
+	}
 	w.heal(ctx)
 	return w.settle(ctx)
 }
 
 // broken is what has not held so far.
 func (w *world) broken() error {
-	if v := w.history.Violations(); len(v) > 0 {
+	w.mu.Lock()
+	v := append(w.history.Violations(), w.violations...)
+	w.mu.Unlock()
+	if len(v) > 0 {
 		return fmt.Errorf("broken invariants:\n  %s", strings.Join(v, "\n  "))
 	}
 	return nil

@@ -1,12 +1,18 @@
 package sim
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +23,7 @@ var (
 	count = flag.Int("seeds", 0, "TestSeeds: how many seeds")
 )
 
-// seeds is how many are run: by flag, by the Makefile's variable, or what a fast test has time for.
+// seeds is how many are run: by flag, by the Makefile's variable, or what a test has time for.
 func seeds(t *testing.T) int {
 	if *count > 0 {
 		return *count
@@ -25,53 +31,137 @@ func seeds(t *testing.T) int {
 	if n, err := strconv.Atoi(os.Getenv("BATON_SIM_SEEDS")); err == nil {
 		return n
 	}
-	if testing.Short() || raceEnabled {
-		return 300 / slower
-	}
-	return 1000
+	return 1000 / slower
 }
 
-// TestSeeds runs one world after the other. A failure leaves its trace and says how to run it again.
+// figures of many runs.
+type figures struct {
+	Seeds, Acked, Writes, Epochs int
+	Well                         time.Duration // the longest
+	Failed                       []string      `json:",omitempty"`
+}
+
+func (f *figures) add(o figures) {
+	f.Seeds, f.Acked, f.Writes, f.Epochs = f.Seeds+o.Seeds, f.Acked+o.Acked, f.Writes+o.Writes, f.Epochs+o.Epochs
+	f.Well = max(f.Well, o.Well)
+	f.Failed = append(f.Failed, o.Failed...)
+}
+
+const (
+	// childEnv is set in the processes that TestSeeds starts. seedLine begins what they say before each seed, reportLine
+	// what they say at the end.
+	childEnv   = "BATON_SIM_CHILD"
+	seedLine   = "sim seed: "
+	reportLine = "sim figures: "
+
+	// chunk is how many seeds a process runs.
+	chunk = 25
+)
+
+// TestSeeds runs one world after the other, in processes with one thread each, because a run repeats better there: what
+// runs at the same moment runs in the same order. A failure leaves its trace and says how to run it again.
 func TestSeeds(t *testing.T) {
 	n, begun := seeds(t), time.Now()
-	var done, acked, writes, epochs atomic.Int64
-	t.Run("seeds", func(t *testing.T) {
-		for lane := range lanes {
-			t.Run(fmt.Sprint("lane", lane), func(t *testing.T) {
-				t.Parallel()
-				for i := lane; i < n; i += lanes {
-					r := runSeed(t, Config{Seed: *first + uint64(i), Full: n == 1})
-					done.Add(1)
-					acked.Add(int64(r.Acked))
-					writes.Add(int64(r.Writes))
-					epochs.Add(int64(r.Epochs))
-				}
-			})
+	if n == 1 || os.Getenv(childEnv) != "" {
+		f := runHere(t, *first, n)
+		report, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Logf("%d seeds in %v: %d states written, %d claims, %d messages acknowledged", done.Load(), time.Since(begun).Round(time.Millisecond),
-		writes.Load(), epochs.Load(), acked.Load())
+		fmt.Println(reportLine + string(report))
+		return
+	}
+	var all figures
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	chunks := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for at := range chunks {
+				f, err := runChild(t, *first+uint64(at), min(chunk, n-at))
+				mu.Lock()
+				all.add(f)
+				for _, what := range f.Failed {
+					t.Error(what)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for at := 0; at < n; at += chunk {
+		if mu.Lock(); t.Failed() && failFast() {
+			n = at
+		}
+		mu.Unlock()
+		chunks <- at
+	}
+	close(chunks)
+	wg.Wait()
+	t.Logf("%d seeds in %v: %d failed, %d states written, %d claims, %d messages acknowledged, well after %v at the most", all.Seeds,
+		time.Since(begun).Round(time.Millisecond), len(all.Failed), all.Writes, all.Epochs, all.Acked, all.Well.Round(time.Millisecond))
 }
 
-// lanes run side by side.
-const lanes = 2
+func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "true" }
+
+// runChild runs some seeds in a process of their own.
+func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeeds$", "-test.timeout=3m", fmt.Sprint("-test.failfast=", failFast()),
+		fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
+	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1", "GOGC=400") // what a seed leaves behind is small
+	out, err := cmd.CombinedOutput()
+	for line := range bytes.Lines(out) {
+		if report, ok := strings.CutPrefix(string(line), reportLine); ok {
+			return f, errors.Join(json.Unmarshal([]byte(report), &f))
+		}
+	}
+	last := from // that was begun: a panic or a hang is its
+	for line := range bytes.Lines(out) {
+		if seed, ok := strings.CutPrefix(string(line), seedLine); ok {
+			last, _ = strconv.ParseUint(strings.TrimSpace(seed), 10, 64)
+		}
+	}
+	return f, fmt.Errorf("seed %d: %w\n  again: go test ./sim -run TestSeeds -seed %d -seeds 1\n%s", last, err, last, out)
+}
+
+// runHere runs seeds in this process.
+func runHere(t *testing.T, from uint64, n int) (f figures) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for i := range n {
+		seed := from + uint64(i)
+		r := runSeed(t, Config{Seed: seed, Full: n == 1})
+		f.add(figures{Seeds: 1, Acked: r.Acked, Writes: r.Writes, Epochs: int(r.Epochs), Well: r.Well})
+		if r.Err == nil {
+			continue
+		}
+		f.Failed = append(f.Failed, fmt.Sprintf("seed %d: %v\n  trace: %s\n  again: go test ./sim -run TestSeeds -seed %d -seeds 1", seed, r.Err,
+			traceFile(seed), seed))
+		t.Error(f.Failed[len(f.Failed)-1])
+		if failFast() {
+			break
+		}
+	}
+	return f
+}
+
+func traceFile(seed uint64) string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("baton-sim-%d.trace", seed))
+}
 
 func runSeed(t *testing.T, cfg Config) (r Result) {
 	t.Helper()
 	begun := time.Now()
+	fmt.Println(seedLine + strconv.FormatUint(cfg.Seed, 10))
 	synctest.Test(t, func(*testing.T) { r = Run(cfg) })
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(begun); took > 5*time.Second*slower {
 		t.Logf("seed %d took %v", cfg.Seed, took) // somebody works hard without time going by
 	}
-	if r.Err == nil && !cfg.Full {
-		return r
-	}
-	path := filepath.Join(os.TempDir(), fmt.Sprintf("baton-sim-%d.trace", cfg.Seed))
-	if err := os.WriteFile(path, []byte(r.Trace), 0o600); err != nil {
-		t.Error(err)
-	}
-	if r.Err != nil {
-		t.Errorf("seed %d: %v\n  trace: %s\n  again: go test ./sim -run TestSeeds -seed %d -seeds 1", cfg.Seed, r.Err, path, cfg.Seed)
+	if r.Err != nil || cfg.Full {
+		if err := os.WriteFile(traceFile(cfg.Seed), []byte(r.Trace), 0o600); err != nil {
+			t.Error(err)
+		}
 	}
 	return r
 }

@@ -1,14 +1,10 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"baton/jute"
 	"baton/zkserver"
@@ -57,24 +53,6 @@ func (t *trace) txn(x *zkserver.Txn) {
 		failed = " failed"
 	}
 	t.add("zookeeper %x by %x:%s %v %s", x.Zxid, x.Session, failed, x.Op, strings.Join(parts, "; "))
-}
-
-// traced shows a Baton's requests to brokers: each is one write.
-type traced struct {
-	net.Conn
-	t        *trace
-	from, to string
-}
-
-func (c traced) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	if len(b) >= 12 && int(binary.BigEndian.Uint32(b)) == len(b)-4 {
-		key := int16(binary.BigEndian.Uint16(b[4:]))
-		if name := kmsg.NameForKey(key); name != "Unknown" {
-			c.t.add("%s to %s: %s v%d #%d %v", c.from, c.to, name, binary.BigEndian.Uint16(b[6:]), binary.BigEndian.Uint32(b[8:]), errText(err))
-		}
-	}
-	return n, err
 }
 
 func errText(err error) string {

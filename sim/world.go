@@ -56,8 +56,36 @@ type world struct {
 	faults  []*zkserver.Fault
 	cuts    map[[2]string]bool
 	load    *load.Producer
-	acked   int // once the load has ended
+	acked   int           // once the load has ended
+	well    time.Duration // as in Result
 	wg      sync.WaitGroup
+
+	mu         sync.Mutex
+	forced     map[int64]bool // sessions that a fault has ended before their time
+	violations []string       // of what only the world sees
+}
+
+// robbed says whether a session was ended by a fault rather than by time: its lease could not know.
+func (w *world) robbed(session int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.forced[session]
+}
+
+// rob ends a session before its time.
+func (w *world) rob(session int64) {
+	w.mu.Lock()
+	w.forced[session] = true
+	w.mu.Unlock()
+	w.zk.Expire(session)
+}
+
+func (w *world) violate(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.violations) < 20 {
+		w.violations = append(w.violations, fmt.Sprintf(format, args...))
+	}
 }
 
 // machine is a broker with its fate.
@@ -75,6 +103,7 @@ type baton struct {
 	id     int32
 	life   int
 	node   *node.Node
+	net    *processNetwork
 	cancel context.CancelFunc
 }
 
@@ -84,8 +113,10 @@ func brokerHost(id int) string { return fmt.Sprintf("10.0.0.%d", id) }
 
 func newWorld(cfg Config) (*world, error) {
 	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), trace: newTrace(), net: simbroker.NewMemory(),
-		history: history.New(), cuts: map[[2]string]bool{}}
+		history: history.New(), cuts: map[[2]string]bool{}, forced: map[int64]bool{}}
+	w.history.DemandFence()
 	w.mix = newMix(w.rng)
+	w.net.Delay(cfg.Seed, w.mix.latency)
 	w.trace.add("seed %d: %v", cfg.Seed, w.mix)
 	zk, err := zkserver.New(zkserver.Options{TickTime: time.Second, OnTxn: func(x *zkserver.Txn) {
 		w.trace.txn(x)
@@ -107,7 +138,7 @@ func (w *world) start(ctx context.Context) error {
 	for id := 1; id <= w.mix.brokers; id++ {
 		host := brokerHost(id)
 		m := &machine{host: host, up: true}
-		o := simbroker.Options{ID: int32(id), Network: w.net.Host(host), MinISR: w.mix.minISR, LagTime: 5 * time.Second,
+		o := simbroker.Options{ID: int32(id), Network: w.net.Host(host), MinISR: w.mix.minISR, LagTime: 5 * time.Second, FlushEvery: 5 * time.Second,
 			Listeners:      []simbroker.Listener{{Name: "PLAINTEXT", Addr: host + ":9092"}},
 			RequestTimeout: 8 * time.Second, ShutdownTries: 2, ShutdownPause: time.Second,
 			ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper + ":2181"}, SessionTimeout: 4 * time.Second}}
@@ -121,6 +152,7 @@ func (w *world) start(ctx context.Context) error {
 		}
 	}
 	for i := range w.mix.batons {
+		time.Sleep(time.Duration(w.rng.Int64N(int64(100 * time.Millisecond)))) // else chance says who is first
 		b := &baton{id: firstBaton + int32(i)}
 		w.batons = append(w.batons, b)
 		if err := w.startBaton(b); err != nil {
@@ -130,15 +162,19 @@ func (w *world) start(ctx context.Context) error {
 	return w.createTopic(ctx)
 }
 
+// mode: in some runs both are active, which takes the role from brokers but not from each other.
+func (w *world) mode(b *baton) string {
+	if b.id == firstBaton || w.mix.twoActives {
+		return "active"
+	}
+	return "standby"
+}
+
 func (w *world) startBaton(b *baton) error {
 	b.life++
-	mode := "standby"
-	if b.id == firstBaton {
-		mode = "active"
-	}
 	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s:2181\nlisteners=PLAINTEXT://%s:9092\ncontroller.mode=%s\nzookeeper.session.timeout.ms=4000\n"+
 		"instance.name=sim-%d\nadmin.listener=\nadmin.socket=\nmin.insync.replicas=%d\nrequest.timeout.ms=8000\n",
-		b.id, zooKeeper, b.host(), mode, b.id, w.mix.minISR)
+		b.id, zooKeeper, b.host(), w.mode(b), b.id, w.mix.minISR)
 	cfg, _, err := config.Parse(strings.NewReader(text), "sim", nil)
 	if err != nil {
 		return err
@@ -151,7 +187,8 @@ func (w *world) startBaton(b *baton) error {
 	if w.cfg.Full {
 		log = traceLogger(w.trace, b.host())
 	}
-	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: &nodeNetwork{w.net.Host(b.host()), w, b.host()}})
+	b.net = &processNetwork{Network: w.net.Host(b.host()), w: w, host: b.host()}
+	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: b.net})
 	ctx, cancel := context.WithCancel(context.Background())
 	w.wg.Go(func() {
 		if err := n.Run(ctx); err != nil {
@@ -160,22 +197,6 @@ func (w *world) startBaton(b *baton) error {
 	})
 	b.node, b.cancel = n, cancel
 	return nil
-}
-
-// nodeNetwork is a host's network whose requests are traced.
-type nodeNetwork struct {
-	simbroker.Network
-	w    *world
-	host string
-}
-
-// Dial implements node.Network.
-func (n *nodeNetwork) Dial(ctx context.Context, addr string) (net.Conn, error) {
-	c, err := n.Network.Dial(ctx, addr)
-	if err != nil || !n.w.cfg.Full || strings.HasPrefix(addr, zooKeeper) {
-		return c, err
-	}
-	return traced{c, n.w.trace, n.host, addr}, nil
 }
 
 func (w *world) seeds() (out []string) {
@@ -190,6 +211,7 @@ func (w *world) clientOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(w.seeds()...), kgo.MetadataMinAge(200 * time.Millisecond), kgo.MetadataMaxAge(5 * time.Second),
 		kgo.Dialer(func(ctx context.Context, _, addr string) (net.Conn, error) { return network.Dial(ctx, addr) }),
+		kgo.AlwaysRetryEOF(), // a broker that dies looks like one that wants SASL
 		kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 	}
 }
@@ -202,7 +224,17 @@ func (w *world) createTopic(ctx context.Context) error {
 	defer cl.Close()
 	req := kmsg.NewPtrCreateTopicsRequest()
 	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, partitions, 3
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, -1, -1
+	factor := 2 + w.rng.IntN(2)
+	for n := range int32(partitions) {
+		// Ours, because Baton's own begins with a random broker.
+		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+		a.Partition = n
+		for _, i := range w.rng.Perm(len(w.brokers))[:factor] {
+			a.Replicas = append(a.Replicas, w.brokers[i].b.ID())
+		}
+		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
+	}
 	req.Topics, req.TimeoutMillis = append(req.Topics, t), 10_000
 	for range 100 {
 		var resp *kmsg.CreateTopicsResponse
@@ -217,15 +249,23 @@ func (w *world) createTopic(ctx context.Context) error {
 	return fmt.Errorf("creating the topic: %w", err)
 }
 
-func (w *world) produce() (err error) {
+// produce starts the load and waits until it flows: the client has its producer id then, for good.
+func (w *world) produce(ctx context.Context) (err error) {
 	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: load.Partitions(topicName, partitions), Rate: 8, Size: 20,
-		// Not idempotent: the client holds a lock while it asks for a producer id, which stops a bubble's time.
-		Client: append(w.clientOptions(), kgo.DisableIdempotentWrite(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
-	return err
+		Client: append(w.clientOptions(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return w.load.WaitMore(ctx, 1)
 }
 
 // close ends everything that is left; it returns when the bubble is empty but for the network.
 func (w *world) close() {
+	w.zk.Thaw()
+	w.healHosts()
+	w.goOn()
 	for _, b := range w.batons {
 		if b.node != nil {
 			b.cancel()
@@ -238,4 +278,7 @@ func (w *world) close() {
 	time.Sleep(30 * time.Second) // of fake time: a stop waits for a handover, and for ZooKeeper
 	_ = w.zk.Close()
 	w.wg.Wait()
+	for _, m := range w.brokers {
+		m.b.Close() // one that had just started
+	}
 }

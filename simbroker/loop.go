@@ -59,22 +59,26 @@ func (p *process) start(ctx context.Context) error {
 	if err := p.openZooKeeper(); err != nil {
 		return err
 	}
-	if err := p.serveAll(); err != nil {
+	accept, err := p.listen()
+	if err != nil {
 		return err
 	}
-	return p.join(ctx)
+	p.run()
+	// Kafka enables the processing of requests once the broker is registered, so that none is judged by a broker epoch
+	// that is not known yet. Whoever connects before waits.
+	if err := p.join(ctx); err != nil {
+		return err
+	}
+	accept()
+	return nil
 }
 
-// serveAll starts everything that works without ZooKeeper.
-func (p *process) serveAll() error {
-	if err := p.listen(); err != nil {
-		return err
-	}
+// run starts everything that works without ZooKeeper, but for taking connections.
+func (p *process) run() {
 	p.spawn(p.alters.run)
 	p.spawn(p.forward.run)
 	p.spawn(func() { p.tick(p.opts.LagTime/2, p.shrinkISRs) })
 	p.spawn(func() { p.tick(p.opts.FlushEvery, p.flush) })
-	return nil
 }
 
 // loop is the one goroutine that owns the state.

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -15,7 +19,7 @@ import (
 //
 // A pair of hosts can be cut: the connections between them end and new ones are refused,
 // as after a reset. Or it can be frozen: bytes and new connections hang until it heals,
-// as behind a dead switch.
+// as behind a dead switch. With Delay bytes take their time even where all is well.
 type Memory struct {
 	mu        sync.Mutex
 	listeners map[string]*memListener
@@ -23,6 +27,9 @@ type Memory struct {
 	frozen    map[pair]chan struct{} // closed when the pair heals
 	conns     map[*memConn]struct{}
 	port      int
+	seed      uint64
+	most      time.Duration        // that a write takes, 0: none takes any
+	dialled   map[[2]string]uint64 // connections so far from a host to an address
 }
 
 type pair struct{ a, b string }
@@ -37,8 +44,14 @@ func pairOf(a, b string) pair {
 // NewMemory returns a network without hosts; hosts come into being by being named.
 func NewMemory() *Memory {
 	return &Memory{listeners: map[string]*memListener{}, cut: map[pair]bool{}, frozen: map[pair]chan struct{}{},
-		conns: map[*memConn]struct{}{}, port: 20000}
+		conns: map[*memConn]struct{}{}, port: 20000, dialled: map[[2]string]uint64{}}
 }
+
+// Delay makes every write and every new connection take a time between nothing and most. It is a function of the seed,
+// the two hosts, the number of their connection and of the write on it. In fake time, no two messages arrive at the same
+// moment then, so what a run does depends little on which of several goroutines is run first. Call it before there are
+// connections.
+func (m *Memory) Delay(seed uint64, most time.Duration) { m.seed, m.most = seed, most }
 
 // Host returns the network as one host sees it.
 func (m *Memory) Host(name string) Network { return memHost{m, name} }
@@ -128,6 +141,10 @@ func (h memHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 			return nil, ctx.Err()
 		}
 	}
+	out, back := h.m.delays(h.name, addr)
+	if !out.wait(ctx.Done()) {
+		return nil, ctx.Err()
+	}
 	h.m.mu.Lock()
 	l, cut := h.m.listeners[addr], h.m.cut[p]
 	h.m.mu.Unlock()
@@ -135,7 +152,7 @@ func (h memHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, refused(addr)
 	}
 	ours, theirs := net.Pipe()
-	a, b := newMemConn(h.m, ours, p, addr), newMemConn(h.m, theirs, p, h.name)
+	a, b := newMemConn(h.m, ours, p, addr, out), newMemConn(h.m, theirs, p, h.name, back)
 	select {
 	case l.queue <- b:
 		return a, nil
@@ -145,6 +162,41 @@ func (h memHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	case <-ctx.Done():
 		_, _ = a.Close(), b.Close()
 		return nil, ctx.Err()
+	}
+}
+
+// delay is the times that writes in one direction of a connection take; nil: none.
+type delay struct {
+	rng  *rand.Rand
+	most time.Duration
+}
+
+// delays are those of the next connection from a host to an address.
+func (m *Memory) delays(from, to string) (out, back *delay) {
+	if m.most <= 0 {
+		return nil, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.dialled[[2]string{from, to}]
+	m.dialled[[2]string{from, to}]++
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s %s %d", from, to, n)
+	return &delay{rand.New(rand.NewPCG(m.seed, h.Sum64())), m.most}, &delay{rand.New(rand.NewPCG(m.seed, ^h.Sum64())), m.most}
+}
+
+// wait returns false when done ends first. It is called by one goroutine at a time.
+func (d *delay) wait(done <-chan struct{}) bool {
+	if d == nil {
+		return true
+	}
+	t := time.NewTimer(time.Duration(d.rng.Int64N(int64(d.most))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-done:
+		return false
 	}
 }
 
@@ -195,19 +247,37 @@ type memConn struct {
 	remote memAddr
 	done   chan struct{}
 	once   sync.Once
+
+	delay *delay
 }
 
-func newMemConn(m *Memory, c net.Conn, p pair, remote string) *memConn {
-	mc := &memConn{Conn: c, m: m, pair: p, remote: memAddr(remote), done: make(chan struct{})}
+func newMemConn(m *Memory, c net.Conn, p pair, remote string, d *delay) *memConn {
+	mc := &memConn{Conn: c, m: m, pair: p, remote: memAddr(remote), done: make(chan struct{}), delay: d}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.conns[mc] = struct{}{}
 	return mc
 }
 
+func (c *memConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	return n, reset("read", err)
+}
+
+// reset makes a pipe's error what TCP would say of a connection that has ended: clients know what to do about that.
+func reset(op string, err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return &net.OpError{Op: op, Net: "memory", Err: syscall.ECONNRESET}
+	}
+	return err
+}
+
 func (c *memConn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *memConn) Write(b []byte) (int, error) {
+	if !c.delay.wait(c.done) {
+		return 0, net.ErrClosed
+	}
 	for ch := c.m.freeze(c.pair); ch != nil; ch = c.m.freeze(c.pair) {
 		select {
 		case <-ch:
@@ -215,7 +285,8 @@ func (c *memConn) Write(b []byte) (int, error) {
 			return 0, net.ErrClosed
 		}
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	return n, reset("write", err)
 }
 
 func (c *memConn) Close() error {

@@ -76,23 +76,27 @@ func init() {
 	}
 }
 
-// listen opens the listeners; a port that was picked is kept for the next life.
-func (p *process) listen() error {
+// listen opens the listeners; a port that was picked is kept for the next life. accept begins to take connections.
+func (p *process) listen() (accept func(), err error) {
+	var open []net.Listener
 	for i := range p.opts.Listeners {
 		l := &p.opts.Listeners[i]
 		ln, err := p.opts.Network.Listen(l.Addr)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		l.Addr = ln.Addr().String()
-		name := l.Name
+		open = append(open, ln)
 		p.spawn(func() {
 			<-p.ctx.Done()
 			_ = ln.Close()
 		})
-		p.spawn(func() { p.accept(ln, name) })
 	}
-	return nil
+	return func() {
+		for i, ln := range open {
+			p.spawn(func() { p.accept(ln, p.opts.Listeners[i].Name) })
+		}
+	}, nil
 }
 
 func (p *process) accept(ln net.Listener, listener string) {

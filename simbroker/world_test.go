@@ -66,9 +66,12 @@ func (w *world) start(id int32) {
 	p := newProcess(b.opts)
 	p.epoch = int64(id)
 	p.spawn(p.loop)
-	if err := p.serveAll(); err != nil {
+	p.run()
+	accept, err := p.listen()
+	if err != nil {
 		w.Fatal(err)
 	}
+	accept()
 	w.procs[id] = p
 }
 

@@ -75,7 +75,7 @@ func (p *process) openZooKeeper() error {
 	s := &session{p: p, wake: make(chan struct{}, 1)}
 	conn, _, err := zk.Connect(p.opts.ZooKeeper.Servers, p.opts.ZooKeeper.SessionTimeout,
 		zk.WithHostProvider(&hosts{servers: p.opts.ZooKeeper.Servers, at: -1, last: -1}), zk.WithDialer(s.dial),
-		zk.WithLogger(quiet{}), zk.WithEventCallback(s.onEvent))
+		zk.WithLogger(quiet{}), zk.WithEventCallback(s.onEvent), zk.WithMaxBufferSize(64<<10), zk.WithMaxConnBufferSize(64<<10))
 	if err != nil {
 		return err
 	}

@@ -107,6 +107,12 @@ type Change struct {
 	acl, parentACL []jute.ACL
 }
 
+// Check is a condition that a multi has met.
+type Check struct {
+	Path    string
+	Version int32 // -1: that the znode is there
+}
+
 // Txn is what one zxid changed. One without changes is a session's begin, a session's end, or a write that failed.
 type Txn struct {
 	Zxid    int64
@@ -115,6 +121,7 @@ type Txn struct {
 	Op      jute.Op // the request's, OpCreateSession or OpCloseSession
 	Failed  bool
 	Changes []Change
+	Checks  []Check
 }
 
 // apply makes the changes of a transaction that was validated before, and fires the watches.

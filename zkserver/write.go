@@ -187,10 +187,12 @@ func (w *write) multi(r *jute.MultiRequest) (*jute.MultiResponse, bool) {
 			for _, s := range slices.Backward(undo) {
 				w.t.undo(s)
 			}
-			w.txn.Changes = nil
+			w.txn.Changes, w.txn.Checks = nil, nil
 			return failedMulti(len(r.Ops), i, code), false
 		}
 		if o.Op == jute.OpCheck {
+			r := o.Request.(*jute.PathVersionRequest)
+			w.txn.Checks = append(w.txn.Checks, Check{r.Path, r.Version})
 			out.Results = append(out.Results, jute.MultiResult{Op: o.Op})
 			continue
 		}

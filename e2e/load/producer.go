@@ -96,6 +96,9 @@ func Start(o Options) (*Producer, error) {
 // run paces itself by the clock rather than by a sleep for each message, so that a stall is made up for.
 func (p *Producer) run() {
 	defer close(p.done)
+	if !p.identify() {
+		return
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	start := time.Now()
@@ -116,6 +119,31 @@ func (p *Producer) run() {
 			}
 		}
 	}
+}
+
+// identify gets the producer id before anything is written; false if the producer was stopped meanwhile. The client holds
+// a lock while it asks, and whoever waits for a lock stops the fake time of testing/synctest.
+func (p *Producer) identify() bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-p.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for ctx.Err() == nil {
+		if _, _, err := p.client.ProducerID(ctx); err == nil {
+			return true
+		}
+		t := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+	return false
 }
 
 const valueHead = 16 // producer id, sequence number

@@ -9,7 +9,7 @@
 // and put the comment in front. The command ends with 0 if every bug is caught by a rung
 // and none is found in the tree as it is.
 //
-//	go run ./internal/bugs [-only NAME]
+//	go run ./internal/bugs [-only NAME,…] [-rung NAME]
 package main
 
 import (
@@ -32,11 +32,12 @@ const workers = 2
 const nothing = "(no bug)"
 
 func main() {
-	only := flag.String("only", "", "plant only the bug of this `name`")
+	only := flag.String("only", "", "plant only the bugs of these `names`, with commas between them")
+	rung := flag.String("rung", "", "test on the rung of this `name` only")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ok, err := run(ctx, *only)
+	ok, err := run(ctx, *only, *rung)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bugs:", err)
 	}
@@ -46,7 +47,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, only string) (ok bool, err error) {
+func run(ctx context.Context, only, rungName string) (ok bool, err error) {
 	start := time.Now()
 	root, err := findRoot(ctx)
 	if err != nil {
@@ -57,12 +58,16 @@ func run(ctx context.Context, only string) (ok bool, err error) {
 		return false, err
 	}
 	if only != "" {
-		patches = slices.DeleteFunc(patches, func(p patch) bool { return p.name != only })
-		if len(patches) == 0 {
-			return false, fmt.Errorf("no patch of the name %q in %s", only, patchDir)
+		names := strings.Split(only, ",")
+		patches = slices.DeleteFunc(patches, func(p patch) bool { return !slices.Contains(names, p.name) })
+		if len(patches) != len(names) {
+			return false, fmt.Errorf("%d patches of the names %q in %s", len(patches), only, patchDir)
 		}
 	}
-	rungs := present(root)
+	rungs := slices.DeleteFunc(present(root), func(g *rung) bool { return rungName != "" && g.name != rungName })
+	if len(rungs) == 0 {
+		return false, fmt.Errorf("no rung of the name %q", rungName)
+	}
 	if err := findPackages(ctx, root, rungs); err != nil {
 		return false, err
 	}

@@ -39,7 +39,7 @@ func allRungs() []*rung {
 		{name: "unit", targets: []string{"controller", "node", "channel"}, about: []string{"controller", "node", "channel"}, limit: 40 * time.Second},
 		{name: "zkstore", targets: []string{"zkstore"}, about: []string{"zkstore"}, limit: 2 * time.Minute},
 		{name: "sim", targets: []string{"sim"}, seeds: "^TestSeeds$",
-			env: []string{"BATON_SIM_SEEDS=30"}, limit: 2 * time.Minute, replay: []string{"-test.run=^TestSeeds$", "-seeds=1"}},
+			env: []string{"BATON_SIM_SEEDS=300"}, limit: 3 * time.Minute, replay: []string{"-test.run=^TestSeeds$", "-seeds=1"}},
 	}
 }
 

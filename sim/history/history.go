@@ -29,6 +29,8 @@ type State struct {
 	ISR             []int32 `json:"isr"`
 	ControllerEpoch int32   `json:"controller_epoch"`
 	Version         int32   `json:"-"` // the znode's
+
+	written time.Time
 }
 
 // Partition is one with its assignment.
@@ -48,6 +50,7 @@ type Broker struct {
 	Session int64
 	Version int32 // of the data: it was written anew
 	Since   time.Time
+	First   bool // the broker has not registered before
 }
 
 // Role is /controller with /controller_epoch.
@@ -57,6 +60,7 @@ type Role struct {
 	Epoch   int32
 	Version int32 // of /controller_epoch
 	Claimer int64 // the session that raised the epoch last
+	Baton   bool  // the holder is one of ours
 }
 
 // Event is a change that a person may want to see.
@@ -88,9 +92,15 @@ type History struct {
 	states     map[partition.ID]State
 	replicas   map[partition.ID][]int32
 	brokers    map[int32]Broker
+	seen       map[int32]bool // that ever registered
 	role       Role
 	unclean    map[partition.ID]bool
 	byLeaders  bool
+	fenced     bool
+	claims     map[int32]int64    // the claimer's session, by controller epoch
+	ended      map[int64]bool     // sessions
+	tails      map[tail]time.Time // when it was lost
+	excused    map[partition.ID]bool
 	violations []string
 	writes     int
 }
@@ -98,7 +108,8 @@ type History struct {
 // New returns the history of an empty cluster.
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
-		brokers: map[int32]Broker{}, unclean: map[partition.ID]bool{}, role: Role{Holder: NoLeader}}
+		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{},
+		seen: map[int32]bool{}, tails: map[tail]time.Time{}, unclean: map[partition.ID]bool{}, excused: map[partition.ID]bool{}}
 }
 
 // Apply takes in a transaction.
@@ -107,10 +118,19 @@ func (h *History) Apply(x *zkserver.Txn) {
 	var events []Event
 	h.zxid = x.Zxid
 	before := h.role
+	if x.Op == jute.OpCloseSession {
+		h.ended[x.Session] = true
+	}
+	if h.fenced {
+		h.checkFence(x)
+	}
 	for i := range x.Changes {
 		h.change(x, &x.Changes[i], &events)
 	}
 	h.checkRole(x, before)
+	if h.role.Epoch != before.Epoch {
+		h.claims[h.role.Epoch] = h.role.Claimer
+	}
 	if h.role.Holder != before.Holder || h.role.Epoch != before.Epoch {
 		if h.role.Holder == NoLeader {
 			events = append(events, Event{Kind: Released, Broker: before.Holder, Epoch: before.Epoch})
@@ -153,17 +173,18 @@ func (h *History) change(x *zkserver.Txn, c *zkserver.Change, events *[]Event) {
 
 func (h *History) controller(x *zkserver.Txn, c *zkserver.Change, removed bool) {
 	if removed {
-		h.role.Holder, h.role.Session = NoLeader, 0
+		h.role.Holder, h.role.Session, h.role.Baton = NoLeader, 0, false
 		return
 	}
 	var v struct {
-		ID *int32 `json:"brokerid"`
+		ID    *int32          `json:"brokerid"`
+		Baton json.RawMessage `json:"baton"`
 	}
 	if json.Unmarshal(c.Data, &v) != nil || v.ID == nil {
 		h.violate(x, "/controller: %q", c.Data)
 		return
 	}
-	h.role.Holder = *v.ID
+	h.role.Holder, h.role.Baton = *v.ID, v.Baton != nil
 	if c.Op == jute.OpCreate {
 		h.role.Session = c.Owner
 	}
@@ -175,7 +196,8 @@ func (h *History) broker(x *zkserver.Txn, c *zkserver.Change, id int32, removed 
 		delete(h.brokers, id)
 		*events = append(*events, Event{Kind: Gone, Broker: id})
 	case c.Op == jute.OpCreate:
-		h.brokers[id] = Broker{Epoch: x.Zxid, Session: c.Owner, Since: time.Now()}
+		h.brokers[id] = Broker{Epoch: x.Zxid, Session: c.Owner, Since: time.Now(), First: !h.seen[id]}
+		h.seen[id] = true
 		*events = append(*events, Event{Kind: Registered, Broker: id})
 	default:
 		b := h.brokers[id]
@@ -213,7 +235,7 @@ func (h *History) topic(x *zkserver.Txn, c *zkserver.Change, parts []string, rem
 			h.violate(x, "state of %v: %v", id, err)
 			return
 		}
-		s.Version = c.Version
+		s.Version, s.written = c.Version, time.Now()
 		h.checkState(x, id, s)
 		h.states[id] = s
 		h.writes++
@@ -258,6 +280,24 @@ func (h *History) Role() Role {
 	return h.role
 }
 
+// Claimer returns the session that claimed with a controller epoch, 0 for an epoch that nobody has. over says why it
+// may not speak for the role any more, if that is so. Whoever has consented to a handover leads until it hears of the
+// successor.
+func (h *History) Claimer(epoch int32) (session int64, over string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	session = h.claims[epoch]
+	switch {
+	case epoch > h.role.Epoch:
+		return session, fmt.Sprintf("the controller epoch is %d", h.role.Epoch)
+	case h.ended[session]:
+		return session, "its session is over"
+	case epoch == h.role.Epoch && h.role.Session != session:
+		return session, "it has released the role"
+	}
+	return session, ""
+}
+
 // Writes counts the states written.
 func (h *History) Writes() int {
 	h.mu.Lock()
@@ -277,6 +317,13 @@ func (h *History) AllowUnclean(id partition.ID, yes bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.unclean[id] = yes
+}
+
+// DemandFence says that rule 6 is to be checked: transactions come with their checks, and only Batons control.
+func (h *History) DemandFence() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fenced = true
 }
 
 // LeadersWriteISR says that rule 2 cannot be checked: leaders write their ISRs themselves, as before AlterPartition.
