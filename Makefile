@@ -8,8 +8,10 @@ LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 TIMEOUT  ?= 20m
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
+# Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
+CLASSES  ?=
 
-.PHONY: run dev test test-fast lint vet race e2e bench soak bugs build clean help
+.PHONY: run dev test test-fast test-kafka lint vet race e2e bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +43,9 @@ e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
 		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
 	else echo 'e2e: no such packages'; exit 1; fi
+
+test-kafka: ## Kafka's own integration tests with Baton as the controller; CLASSES=A,B for others than the usual ones
+	$(GO) run ./e2e/kafkatests -classes '$(CLASSES)'
 
 bench: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')
