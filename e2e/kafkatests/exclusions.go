@@ -12,10 +12,10 @@ import (
 //go:embed exclusions.txt
 var exclusionList []byte
 
-// Kinds of reasons for which a method is left out. Only the first two are Baton's not being a broker; the others are
-// found while the tests run.
+// Kinds of reasons for which a method is left out. Only the first two are Baton's not being a broker. The list has what
+// cannot be found while the tests run.
 const (
-	kindObject   = "controller-object" // reaches into the KafkaController objects of the brokers
+	kindObject   = "controller-object" // reaches into the KafkaController objects of the brokers, or for the broker that has the role
 	kindNodes    = "node-count"        // counts the nodes of the cluster
 	kindSecurity = "security"          // needs TLS, SASL or ACLs
 	kindKRaft    = "kraft"             // needs KRaft

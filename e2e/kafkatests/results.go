@@ -19,6 +19,7 @@ type line struct {
 	Status  string `json:"status"` // started, successful, failed, aborted, skipped
 	Reason  string `json:"reason"`
 	Trace   string `json:"trace"`
+	Reached string `json:"reached"` // where the test asked a broker for its KafkaController
 	Millis  int64  `json:"ms"`
 
 	ZooKeeper string         `json:"zookeeper"` // directory of its transaction logs

@@ -88,12 +88,29 @@ func judgeTest(end line, lines []line, reasonDied string) (verdict, error) {
 		v.outcome = disabled
 	case end.Status == "started":
 		v.outcome, v.reason = failed, "it did not end: "+reasonDied
+	case end.Status == "failed" && reaches(end) != "":
+		v.outcome, v.kind, v.reason = excluded, kindObject, reaches(end)+": "+end.Reason
 	case end.Status == "failed":
 		v.outcome = failed
 	default:
 		return v, v.watch(end, lines)
 	}
 	return v, nil
+}
+
+// helper looks in the test's own brokers for the one that is the controller, and finds none.
+const helper = "kafka.integration.KafkaServerTestHarness.getController"
+
+// reaches says how a failed test depends on the controller being an object inside one of its brokers. A test that
+// reaches for it and passes all the same counts like any other.
+func reaches(end line) string {
+	if end.Reached != "" {
+		return "asks a broker's KafkaController, " + end.Reached
+	}
+	if strings.Contains(end.Trace, "at "+helper+"(") {
+		return "looks for the broker that is the controller"
+	}
+	return ""
 }
 
 // watch looks at what the Batons of a successful test have done.

@@ -21,6 +21,8 @@ func TestJudge(t *testing.T) {
 		test("f/1", "testSkipped", "aborted", "Assumption failed"),
 		test("g/1", "testHangs", "started", ""),
 		test("h/1", "testUnasked", "skipped", "unselected: another method was asked for"),
+		{Test: "[engine]/i/1", Class: "k.T", Method: "testReaches", Status: "failed", Reached: "T.scala:7"},
+		{Test: "[engine]/j/1", Class: "k.T", Method: "testLooks", Status: "failed", Trace: "empty\n\tat " + helper + "(K.scala:3)\n"},
 		{Test: "[engine]", Class: "k.T", Status: "failed", Reason: "threads are left"},
 	}
 	verdicts, err := judge(lines, "killed")
@@ -33,7 +35,8 @@ func TestJudge(t *testing.T) {
 	}
 	want := map[string]string{
 		"#testUnit": "no cluster", "#testBoth": "failed", "#testOther": "kraft", "#testObjects": "excluded controller-object",
-		"#testSASL": "excluded security", "#testSkipped": "disabled", "#testHangs": "failed", " (the class)": "failed",
+		"#testSASL": "excluded security", "#testSkipped": "disabled", "#testHangs": "failed",
+		"#testReaches": "excluded controller-object", "#testLooks": "excluded controller-object", " (the class)": "failed",
 	}
 	for name, w := range want {
 		if got[name] != w {

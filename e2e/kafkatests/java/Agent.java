@@ -3,12 +3,14 @@ package baton;
 import java.lang.instrument.Instrumentation;
 import net.bytebuddy.agent.builder.AgentBuilder;
 import net.bytebuddy.asm.Advice;
+import net.bytebuddy.implementation.bytecode.assign.Assigner;
 import net.bytebuddy.matcher.ElementMatchers;
 
 /**
- * Loaded with -javaagent: tells Attachments when an embedded ZooKeeper starts, when it is about to stop, and when a broker starts. The
- * test classes, and what brokers and ZooKeeper do, stay as they are. This class names none of the classes that it changes: the JVM would
- * load them while they are being changed.
+ * Loaded with -javaagent: tells Attachments when an embedded ZooKeeper starts, when it is about to stop, and when a broker starts, Reaching
+ * when somebody asks a broker for its controller, and lets Elsewhere correct two views of Kafka's test helpers. The test classes, and what
+ * brokers and ZooKeeper do, stay as they are. This class names none of the classes that it changes: the JVM would load them while they are
+ * being changed.
  */
 public final class Agent {
     private Agent() {}
@@ -24,7 +26,14 @@ public final class Agent {
                 .visit(Advice.to(ZooKeeperStops.class).on(ElementMatchers.named("shutdown"))))
             .type(ElementMatchers.named("kafka.server.KafkaServer"))
             .transform((builder, type, loader, module, domain) -> builder
-                .visit(Advice.to(BrokerStarts.class).on(ElementMatchers.named("createCurrentControllerIdMetric"))))
+                .visit(Advice.to(BrokerStarts.class).on(ElementMatchers.named("createCurrentControllerIdMetric")))
+                .visit(Advice.to(ControllerAsked.class).on(ElementMatchers.named("kafkaController"))))
+            .type(ElementMatchers.named("kafka.server.metadata.ZkMetadataCache"))
+            .transform((builder, type, loader, module, domain) -> builder
+                .visit(Advice.to(AliveBrokers.class).on(ElementMatchers.named("getAliveBrokers"))))
+            .type(ElementMatchers.named("com.yammer.metrics.core.Meter"))
+            .transform((builder, type, loader, module, domain) -> builder
+                .visit(Advice.to(MeterCount.class).on(ElementMatchers.named("count"))))
             .installOn(instrumentation);
     }
 
@@ -50,6 +59,27 @@ public final class Agent {
         @Advice.OnMethodEnter
         static void enter(@Advice.This Object broker) {
             Attachments.brokerStarts(broker);
+        }
+    }
+
+    static final class ControllerAsked {
+        @Advice.OnMethodEnter
+        static void enter() {
+            Reaching.controllerAsked();
+        }
+    }
+
+    static final class AliveBrokers {
+        @Advice.OnMethodExit
+        static void exit(@Advice.Return(readOnly = false, typing = Assigner.Typing.DYNAMIC) Object brokers) {
+            brokers = Elsewhere.aliveBrokers(brokers);
+        }
+    }
+
+    static final class MeterCount {
+        @Advice.OnMethodExit
+        static void exit(@Advice.This Object meter, @Advice.Return(readOnly = false) long count) {
+            count = Elsewhere.meterCount(meter, count);
         }
     }
 }

@@ -1,9 +1,15 @@
 package baton;
 
+import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URL;
+import java.net.URLConnection;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -31,7 +37,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * who held the role when.
  */
 public final class Attachments {
-    private static final int ID = 2_000_001;
+    static final int ID = 2_000_001;
     private static final long CLAIM_MS = 30_000;
 
     private static final Map<Integer, Zoo> RUNNING = new HashMap<>();
@@ -45,6 +51,7 @@ public final class Attachments {
         final Path dir;
         final String test;
         final Map<String, Process> batons = new LinkedHashMap<>();
+        final List<Integer> adminPorts = new ArrayList<>();
 
         Zoo(EmbeddedZookeeper server, Path dir, String test) {
             this.server = server;
@@ -103,14 +110,47 @@ public final class Attachments {
         String listeners = CollectionConverters.asJava(config.effectiveAdvertisedBrokerListeners()).stream()
             .filter(l -> l.securityProtocol() == SecurityProtocol.PLAINTEXT)
             .map(EndPoint::listenerName).map(l -> l.value() + "://localhost:0").collect(Collectors.joining(","));
+        int adminPort = freePort();
+        zoo.adminPorts.add(adminPort);
         List<String> command = new ArrayList<>(List.of(System.getProperty("baton.binary"), "run", "--config", file.toString()));
         for (String set : List.of("node.id=" + ID, "controller.mode=active", "listeners=" + listeners, "advertised.listeners=" + listeners,
-                "admin.listener=", "admin.socket=", "log.level=" + System.getProperty("baton.log.level"))) {
+                "admin.listener=127.0.0.1:" + adminPort, "admin.socket=", "log.level=" + System.getProperty("baton.log.level"))) {
             command.add("--set");
             command.add(set);
         }
         File log = zoo.dir.resolve(name + ".log").toFile();
         return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log).start();
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    /** The unclean elections that the running Batons count. */
+    static synchronized long uncleanElections() {
+        long n = 0;
+        for (Zoo zoo : RUNNING.values()) {
+            for (int port : zoo.adminPorts) {
+                n += metric(port, "kafka_controller_controllerstats_uncleanleaderelections_total");
+            }
+        }
+        return n;
+    }
+
+    private static long metric(int port, String name) {
+        try {
+            URLConnection connection = new URL("http://127.0.0.1:" + port + "/metrics").openConnection();
+            connection.setRequestProperty("Connection", "close");
+            try (BufferedReader in = new BufferedReader(new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+                return in.lines().filter(line -> line.startsWith(name)).findFirst()
+                    .map(line -> (long) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                    .orElseThrow(() -> new IllegalStateException("Baton has no metric " + name));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("Baton's metrics could not be read", e);
+        }
     }
 
     /** ZooKeeper is in this JVM: its tree is read, not asked for, so that no client of ours is among the test's threads. */

@@ -70,6 +70,7 @@ public final class Recorder implements TestExecutionListener {
         line.put("display", test.getDisplayName());
         line.put("status", status);
         line.put("reason", reason);
+        line.put("reached", Reaching.place(test.getUniqueId()));
         line.put("ms", (System.nanoTime() - STARTED.getOrDefault(test.getUniqueId(), System.nanoTime())) / 1_000_000);
         test.getSource().ifPresent(source -> {
             if (source instanceof MethodSource) {
