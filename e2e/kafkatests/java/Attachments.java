@@ -38,6 +38,8 @@ import scala.jdk.javaapi.CollectionConverters;
  */
 public final class Attachments {
     static final int ID = 2_000_001;
+    private static final String PROTOCOL = "inter.broker.protocol.version";
+    private static final String LAST_PROTOCOL = "3.9-IV0";
     private static final long CLAIM_MS = 30_000;
 
     private static final Map<Integer, Zoo> RUNNING = new HashMap<>();
@@ -104,6 +106,10 @@ public final class Attachments {
         Path file = zoo.dir.resolve(name + ".properties");
         Properties given = new Properties();
         config.originals().forEach((key, value) -> given.setProperty(key, String.valueOf(value)));
+        // Brokers of tests may speak protocols that were never released with ZooKeeper; to a controller these are like the last one.
+        if (given.getProperty(PROTOCOL, "").startsWith("4.")) {
+            given.setProperty(PROTOCOL, LAST_PROTOCOL);
+        }
         try (OutputStream out = Files.newOutputStream(file)) {
             given.store(out, "of broker " + config.brokerId());
         }
