@@ -60,13 +60,15 @@ func (s *suite) command(sel selection, dir string) []string {
 		"baton.dir": dir, "baton.binary": s.binary, "baton.log.level": s.logLevel, "baton.only": sel.method,
 		"java.io.tmpdir": filepath.Join(dir, "tmp"), "zookeeper.preAllocSize": "64", "java.net.preferIPv4Stack": "true",
 	}
-	argv := []string{"java", "-Xmx1536m", "-Xss4m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-javaagent:" + s.agent}
+	// Some tests put log directories below the working directory.
+	argv := []string{"sh", "-c", `cd "$0" && exec "$@"`, properties["java.io.tmpdir"],
+		"java", "-Xmx1536m", "-Xss4m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-javaagent:" + s.agent}
 	for _, key := range sortedKeys(properties) {
 		argv = append(argv, "-D"+key+"="+properties[key])
 	}
 	// Kafka's own build opens these packages to its tests.
-	for _, pkg := range []string{"java.lang", "java.util", "java.util.concurrent", "java.util.regex", "java.util.stream", "java.text", "java.time", "java.security"} {
-		argv = append(argv, "--add-opens=java.base/"+pkg+"=ALL-UNNAMED")
+	for _, pkg := range []string{"lang", "nio", "nio.file", "util", "util.concurrent", "util.regex", "util.stream", "text", "time", "io"} {
+		argv = append(argv, "--add-opens=java.base/java."+pkg+"=ALL-UNNAMED")
 	}
 	return append(argv, "-cp", strings.Join([]string{s.agent, s.classpath}, string(filepath.ListSeparator)),
 		"org.junit.platform.console.ConsoleLauncher", "execute", "--select-class="+sel.class, "--disable-banner", "--details=none",
