@@ -11,8 +11,10 @@ KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
 STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
+# Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
+CLASSES  ?=
 
-.PHONY: run run-kafka test test-fast test-matrix lint vet race e2e bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race e2e bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,6 +55,9 @@ test-matrix: ## the first stories on each Kafka from 2.4.1 to 3.9.1, and upgrade
 	echo '=== upgrades'; \
 	BATON_MATRIX=1 $(GO) test -count=1 -timeout 40m -v -run '^(TestOldestProtocolOnNewestKafka|TestRollingUpgrade|TestRollingUpgradeOfBaton)$$' ./e2e/stories || failed="$$failed upgrades"; \
 	if [ -n "$$failed" ]; then echo "test-matrix: failed:$$failed"; exit 1; fi
+
+test-kafka: ## Kafka's own integration tests with Baton as the controller; CLASSES=A,B for others than the usual ones
+	$(GO) run ./e2e/kafkatests -classes '$(CLASSES)'
 
 bench: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')

@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// IncrementalAlterConfigs, v0-1: as AlterConfigs; but kafka-reassign-partitions --verify
-// takes its throttles away from every node of the metadata, and Baton has none.
+// IncrementalAlterConfigs, v0-1: as AlterConfigs, except that deleting settings of Baton's succeeds as it does on a
+// broker that does not have them. kafka-reassign-partitions deletes throttles of every node in the metadata.
 func incrementalAlterConfigsAPI() api {
 	return api{
 		key: keyIncrementalAlterConfigs, inspect: true, max: 1, passing: true,
@@ -27,7 +27,7 @@ func incrementalAlterConfigs(_ context.Context, r *request, req *kmsg.Incrementa
 	for _, q := range req.Resources {
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
 		out.ResourceType, out.ResourceName = q.ResourceType, q.ResourceName
-		if len(req.Resources) > 1 || !clearsThrottles(q) {
+		if !r.ours(q.ResourceType, q.ResourceName) || !deletesOnly(q) {
 			out.ErrorCode, out.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr(ownConfigMessage)
 		}
 		resp.Resources = append(resp.Resources, out)
@@ -35,13 +35,8 @@ func incrementalAlterConfigs(_ context.Context, r *request, req *kmsg.Incrementa
 	return resp, nil
 }
 
-var throttles = []string{
-	"leader.replication.throttled.rate", "follower.replication.throttled.rate", "replica.alter.log.dirs.io.max.bytes.per.second",
-}
-
-// clearsThrottles reports whether all that is asked for is that replication throttles go.
-func clearsThrottles(q kmsg.IncrementalAlterConfigsRequestResource) bool {
-	return len(q.Configs) > 0 && !slices.ContainsFunc(q.Configs, func(c kmsg.IncrementalAlterConfigsRequestResourceConfig) bool {
-		return c.Op != kmsg.IncrementalAlterConfigOpDelete || !slices.Contains(throttles, c.Name)
+func deletesOnly(q kmsg.IncrementalAlterConfigsRequestResource) bool {
+	return !slices.ContainsFunc(q.Configs, func(c kmsg.IncrementalAlterConfigsRequestResourceConfig) bool {
+		return c.Op != kmsg.IncrementalAlterConfigOpDelete
 	})
 }

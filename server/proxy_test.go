@@ -232,13 +232,42 @@ func TestConfigsOfOthersArePassedOn(t *testing.T) {
 		t.Fatalf("%d requests reached the broker, want 2", got)
 	}
 	alter.Resources[0].ResourceName = "2000000"
+	alter.Resources[0].Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "log.retention.ms", Op: kmsg.IncrementalAlterConfigOpSet}}
 	if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, alter).Resources[0]; got.ErrorCode != 42 || got.ErrorMessage == nil {
 		t.Errorf("altering Baton: %+v", got)
 	}
-	for name, code := range map[string]int16{"leader.replication.throttled.rate": 0, "log.retention.ms": 42} {
-		alter.Resources[0].Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: name, Op: kmsg.IncrementalAlterConfigOpDelete}}
-		if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, alter).Resources[0]; got.ErrorCode != code {
-			t.Errorf("taking %s from Baton: %+v", name, got)
+}
+
+// kafka-reassign-partitions --verify and --cancel delete the throttles of every node that the metadata has.
+func TestDeletingSettingsOfBaton(t *testing.T) {
+	p := newRig(t, 1, nil).dial(t)
+	ops := func(ops ...kmsg.IncrementalAlterConfigOp) (cs []kmsg.IncrementalAlterConfigsRequestResourceConfig) {
+		for _, op := range ops {
+			cs = append(cs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: "leader.replication.throttled.rate", Op: op})
 		}
+		return cs
+	}
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	for _, c := range []struct {
+		configs []kmsg.IncrementalAlterConfigsRequestResourceConfig
+		want    int16
+	}{
+		{ops(kmsg.IncrementalAlterConfigOpDelete, kmsg.IncrementalAlterConfigOpDelete), 0},
+		{ops(kmsg.IncrementalAlterConfigOpDelete, kmsg.IncrementalAlterConfigOpSet), 42},
+		{ops(kmsg.IncrementalAlterConfigOpAppend), 42},
+	} {
+		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{
+			{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "2000000", Configs: c.configs}}
+		got := ask[*kmsg.IncrementalAlterConfigsResponse](p, req).Resources[0]
+		if got.ErrorCode != c.want || (got.ErrorMessage == nil) != (c.want == 0) {
+			t.Errorf("%+v: got %+v", c.configs, got)
+		}
+	}
+	// What names somebody else's settings too is refused for them: nothing of it is applied anywhere.
+	req.Resources[0].Configs = ops(kmsg.IncrementalAlterConfigOpDelete)
+	req.Resources = append(req.Resources, kmsg.IncrementalAlterConfigsRequestResource{
+		ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders", Configs: ops(kmsg.IncrementalAlterConfigOpSet)})
+	if got := ask[*kmsg.IncrementalAlterConfigsResponse](p, req).Resources; got[0].ErrorCode != 0 || got[1].ErrorCode != 42 {
+		t.Errorf("with a topic: %+v", got)
 	}
 }

@@ -57,7 +57,7 @@ func start(ctx context.Context, version, main string, sources map[string][]byte)
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, err := compile(ctx, version, classpath, sources)
+	classes, err := Compile(ctx, version, classpath, sources)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,9 +84,10 @@ func start(ctx context.Context, version, main string, sources map[string][]byte)
 	}, nil
 }
 
-// compile puts the classes where their sources' hash says, so that a changed program is compiled again and an
-// unchanged one is not. Two processes may do it at once: the rename decides.
-func compile(ctx context.Context, version, classpath string, sources map[string][]byte) (string, error) {
+// Compile compiles sources, by file name, against a class path that the version names, and returns the directory of the
+// classes. It puts them where their sources' hash says, so that a changed program is compiled again and an unchanged one
+// is not. Two processes may do it at once: the rename decides.
+func Compile(ctx context.Context, version, classpath string, sources map[string][]byte) (string, error) {
 	cache, err := kafka.CacheDir()
 	if err != nil {
 		return "", err

@@ -60,6 +60,12 @@ func Fetch(ctx context.Context, version string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return FetchPOM(ctx, filepath.Join("kafka", version), pom, "kafka_2.13-"+version+".jar")
+}
+
+// FetchPOM resolves the dependencies of any pom and returns their class path, which has to hold the jar want. It is
+// cached in the directory name of the cache for as long as the pom stays the same.
+func FetchPOM(ctx context.Context, name string, pom []byte, want string) (string, error) {
 	if err := haveJava(); err != nil {
 		return "", err
 	}
@@ -67,7 +73,7 @@ func Fetch(ctx context.Context, version string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "kafka", version)
+	dir := filepath.Join(cache, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -79,7 +85,7 @@ func Fetch(ctx context.Context, version string) (string, error) {
 	if cp := cachedClasspath(dir, pom); cp != "" {
 		return cp, nil
 	}
-	return resolve(ctx, dir, version, pom)
+	return resolve(ctx, dir, pom, want)
 }
 
 func renderPOM(version string) ([]byte, error) {
@@ -113,7 +119,7 @@ func cachedClasspath(dir string, pom []byte) string {
 	return string(cp)
 }
 
-func resolve(ctx context.Context, dir, version string, pom []byte) (string, error) {
+func resolve(ctx context.Context, dir string, pom []byte, want string) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644); err != nil {
 		return "", err
 	}
@@ -125,15 +131,15 @@ func resolve(ctx context.Context, dir, version string, pom []byte) (string, erro
 	}
 	out, err := exec.CommandContext(ctx, "mvn", args...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("mvn could not resolve kafka %s: %w\n%s", version, err, out)
+		return "", fmt.Errorf("mvn could not resolve %s: %w\n%s", filepath.Join(dir, "pom.xml"), err, out)
 	}
 	cp, err := os.ReadFile(tmp)
 	if err != nil {
-		return "", fmt.Errorf("mvn wrote no class path for kafka %s: %w", version, err)
+		return "", fmt.Errorf("mvn wrote no class path for %s: %w", filepath.Join(dir, "pom.xml"), err)
 	}
 	cp = bytes.TrimSpace(cp)
-	if !strings.Contains(string(cp), "kafka_2.13-"+version+".jar") {
-		return "", fmt.Errorf("mvn resolved kafka %s to something else: %s", version, cp)
+	if !strings.Contains(string(cp), want) {
+		return "", fmt.Errorf("mvn resolved %s without %s: %s", filepath.Join(dir, "pom.xml"), want, cp)
 	}
 	if err := os.WriteFile(tmp, cp, 0o644); err != nil {
 		return "", err
