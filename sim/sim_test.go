@@ -150,11 +150,44 @@ func traceFile(seed uint64) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("baton-sim-%d.trace", seed))
 }
 
+// inBubble runs f in a bubble and tolerates one leftover: go-zookeeper 1.0.4 answers a request whose write failed twice,
+// and if its caller left when the connection was closed, nobody takes the second answer (Conn.flushRequests).
+func inBubble(t *testing.T, f func()) {
+	t.Helper()
+	done := false
+	defer func() {
+		if p := recover(); p != nil && (!done || !onlyFlushing()) {
+			panic(p)
+		}
+	}()
+	synctest.Test(t, func(*testing.T) {
+		f()
+		done = true
+	})
+}
+
+// onlyFlushing reports whether each goroutine that is left in a bubble is the one that inBubble speaks of.
+func onlyFlushing() bool {
+	stacks := make([]byte, 1<<20)
+	left := false
+	for g := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		head, _, _ := strings.Cut(g, "\n")
+		if !strings.Contains(head, "synctest bubble") {
+			continue
+		}
+		left = true
+		if !strings.Contains(g, "zk.(*Conn).flushRequests") {
+			return false
+		}
+	}
+	return left
+}
+
 func runSeed(t *testing.T, cfg Config) (r Result) {
 	t.Helper()
 	begun := time.Now()
 	fmt.Println(seedLine + strconv.FormatUint(cfg.Seed, 10))
-	synctest.Test(t, func(*testing.T) { r = Run(cfg) })
+	inBubble(t, func() { r = Run(cfg) })
 	if took := time.Since(begun); took > 5*time.Second*slower {
 		t.Logf("seed %d took %v", cfg.Seed, took) // somebody works hard without time going by
 	}
