@@ -60,9 +60,8 @@ type sim struct {
 	damaged map[partition.ID]bool
 	record  int
 	// ends: what partitions may be assigned to at the end.
-	ends       map[partition.ID][][]int32
-	endedEarly int
-	marks      map[string]int
+	ends  map[partition.ID][][]int32
+	marks map[string]int
 
 	tracing bool
 	log     strings.Builder
