@@ -31,9 +31,10 @@ type directory struct {
 	brokers  []cluster.Broker
 	tried    time.Time     // when the list was last read, or could not be
 	fetching chan struct{} // closed when the read under way has ended; nil: none
-	idTried  time.Time
 
 	clusterID  string
+	idTried    time.Time
+	idReading  chan struct{} // as fetching
 	clusterErr string // why it could not be read, as logged last
 
 	// Of whoever fetches:
@@ -164,23 +165,41 @@ func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
 	wg.Wait()
 }
 
-// ClusterID returns the id in /cluster/id, empty until it could be read.
+// ClusterID returns the id in /cluster/id, empty until it could be read. One caller reads it and the others wait for
+// that, no longer than five seconds.
 func (d *directory) ClusterID() string {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.clusterID != "" || (!d.idTried.IsZero() && time.Since(d.idTried) < directoryAge) {
+		defer d.mu.Unlock()
 		return d.clusterID
 	}
-	if s := d.n.currentSession(); s != nil {
-		defer func() { d.idTried = time.Now() }()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		id, err := s.ReadClusterID(ctx)
-		d.clusterID = id
-		if err != nil && err.Error() != d.clusterErr {
-			d.clusterErr = err.Error()
-			d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
-		}
+	reading := d.idReading
+	if reading != nil {
+		d.mu.Unlock()
+		<-reading
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.clusterID
 	}
-	return d.clusterID
+	s := d.n.currentSession()
+	if s == nil {
+		d.mu.Unlock()
+		return ""
+	}
+	reading = make(chan struct{})
+	d.idReading = reading
+	d.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	id, err := s.ReadClusterID(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clusterID, d.idTried, d.idReading = id, time.Now(), nil
+	close(reading)
+	if err != nil && err.Error() != d.clusterErr {
+		d.clusterErr = err.Error()
+		d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
+	}
+	return id
 }

@@ -216,11 +216,12 @@ func (m *Machine) reassignTick() {
 	}
 }
 
-// reassignTopics makes the topic rewrites that reassignments are due, one for a topic.
+// reassignTopics makes the topic rewrites that reassignments are due, one for a topic. ids
+// are the partitions that were looked at, in order.
 func (m *Machine) reassignTopics(ids []partition.ID) {
 	last := ""
-	for _, id := range ids { // sorted
-		if id.Topic != last {
+	for _, id := range ids {
+		if id.Topic != last && m.reassigns(id) {
 			last = id.Topic
 			m.reassignTopic(last)
 		}
@@ -228,15 +229,18 @@ func (m *Machine) reassignTopics(ids []partition.ID) {
 	m.shrinkLegacy()
 }
 
+// reassigns reports whether a partition may be a reason to rewrite its topic: most never
+// are, and a topic may have many.
+func (m *Machine) reassigns(id partition.ID) bool {
+	p := m.im.Partition(id)
+	return p != nil && p.Assignment.Reassigning() || len(m.moves[id.Topic]) > 0 || len(m.legacy.topics[id.Topic]) > 0
+}
+
 // reassignTopic puts everything that can be written now into one rewrite of the topic
 // znode: reassignments that end, and those asked for that start, change or are cancelled.
 func (m *Machine) reassignTopic(name string) {
 	t := m.im.Topic(name)
-	if t == nil {
-		m.refuseMoves(name)
-		return
-	}
-	if t.Held != "" {
+	if t == nil || t.Held != "" {
 		m.refuseMoves(name)
 		return
 	}
@@ -261,7 +265,8 @@ func (m *Machine) reassignTopic(name string) {
 		if topicID.IsZero() {
 			topicID = m.fresh[name]
 		}
-		m.rewriteTopic(t, topicID, parts, func(r Result) { m.movesWritten(name, t.Version, written, r) })
+		version := t.Version
+		m.rewriteTopic(t, topicID, parts, func(r Result) { m.movesWritten(name, version, written, r) })
 	}
 }
 

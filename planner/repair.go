@@ -68,13 +68,14 @@ func sortedNames[V any](m map[string]V) []string {
 }
 
 // rewriteTopic writes a topic znode on condition of the version in the image; then is
-// called with the outcome, unless the topic has gone meanwhile.
+// called with the outcome.
 func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead, then func(Result)) {
 	name, version := t.Name, t.Version
 	var seq uint64
 	seq = m.write(SetTopic{Name: name, Version: version, ID: id, Partitions: parts}, func(r Result) {
 		if m.topicWrites[name] != seq {
-			return // the topic has gone, and perhaps come back, meanwhile
+			then(Result{Outcome: Failed, Reason: "the topic has gone"}) // and perhaps come back, meanwhile
+			return
 		}
 		delete(m.topicWrites, name)
 		if t := m.im.Topic(name); t != nil && t.Version <= version {

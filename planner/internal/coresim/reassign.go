@@ -126,6 +126,11 @@ func (s *sim) reassignLegacy() {
 // and is stopped after any of its writes (06.2).
 func (s *sim) rivalReassigns(f epoch.Fence) {
 	id, a := s.somePartition()
+	for range 5 { // rather one that is under way
+		if !a.Reassigning() {
+			id, a = s.somePartition()
+		}
+	}
 	n := s.zk.states[id]
 	if n == nil || n.bad != "" || slices.ContainsFunc(a.Replicas, func(b int32) bool { return b >= firstBaton }) {
 		return
@@ -216,9 +221,11 @@ func (s *sim) checkEnd(b *baton, w planner.SetTopic) {
 				continue
 			}
 			proc, known := s.broker(r).proc, im.Broker(r)
-			if proc != nil && known != nil && proc.epoch == known.Epoch && s.broker(r).logs[id] != nil && s.broker(r).proc.parts[id] != nil && !proc.parts[id].offline {
-				s.mark("ended-without-removal")
-				s.endedEarly++
+			if proc == nil || known == nil || proc.epoch != known.Epoch {
+				continue
+			}
+			if h := proc.parts[id]; s.broker(r).logs[id] != nil && h != nil && !h.offline {
+				s.failf("%v: ends as %v while %d has its log", id, p.Assignment.Replicas, r)
 			}
 		}
 	}

@@ -64,9 +64,8 @@ type sim struct {
 	record   int
 	marks    map[string]int
 	// ends: what partitions may be assigned to at the end.
-	ends       map[partition.ID][][]int32
-	endedEarly int
-	writing    map[bounce]int // members of ISRs on their way to ZooKeeper, of whatever Baton
+	ends    map[partition.ID][][]int32
+	writing map[bounce]int // members of ISRs on their way to ZooKeeper, of whatever Baton
 
 	tracing bool
 	log     strings.Builder

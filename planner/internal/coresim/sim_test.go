@@ -78,6 +78,7 @@ func TestCoverage(t *testing.T) {
 		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
 		"elected-on-request", "preferred-znode", "balanced",
 		"old-leader-wrote", "old-leader-refused",
+		"reassigned", "reassign-accepted", "reassign-refused", "reassign-cancelled", "legacy-done", "rival-reassigns", "rival-finishes",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)
