@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Cluster is a running Kafka cluster in ZooKeeper mode.
@@ -90,8 +92,27 @@ func (c *Cluster) waitStarted(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := c.WaitController(ctx, nil)
-	return err
+	if _, err := c.WaitController(ctx, nil); err != nil {
+		return err
+	}
+	return c.waitKnown(ctx)
+}
+
+// waitKnown waits until clients are told of every broker: the controller may hear of a registration later than we do,
+// and refuses topics with more replicas than brokers until then.
+func (c *Cluster) waitKnown(ctx context.Context) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return Eventually(ctx, "clients to be told of every broker", func(ctx context.Context) (bool, error) {
+		resp, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
+		if err != nil {
+			return false, err
+		}
+		return len(resp.Brokers) == len(c.Brokers), fmt.Errorf("%d of %d", len(resp.Brokers), len(c.Brokers))
+	})
 }
 
 // Broker returns the broker with this id.
