@@ -22,7 +22,7 @@ var pomTemplate = template.Must(template.New("pom").Parse(`<project xmlns="http:
   <artifactId>kafka-test-jars</artifactId>
   <version>{{.Version}}</version>
   <dependencies>
-{{- range .Tested}}
+{{- range .WithTests}}
     <dependency>
       <groupId>org.apache.kafka</groupId><artifactId>{{.}}</artifactId><version>{{$.Version}}</version><classifier>test</classifier>
       <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>
@@ -48,6 +48,9 @@ var pomTemplate = template.Must(template.New("pom").Parse(`<project xmlns="http:
 
 var tested = []string{"kafka_2.13", "kafka-tools", "kafka-clients", "kafka-server-common"}
 
+// lending are the jars whose test classes those of tested use.
+var lending = []string{"kafka-storage", "kafka-storage-api", "kafka-server", "kafka-metadata", "kafka-raft", "kafka-group-coordinator"}
+
 var others = [][3]string{
 	{"org.slf4j", "slf4j-reload4j", "1.7.36"},
 	{"org.junit.jupiter", "junit-jupiter", "5.10.2"},
@@ -62,10 +65,10 @@ var others = [][3]string{
 func fetch(ctx context.Context, version string) (string, error) {
 	var pom bytes.Buffer
 	err := pomTemplate.Execute(&pom, struct {
-		Version string
-		Tested  []string
-		Others  [][3]string
-	}{version, tested, others})
+		Version           string
+		WithTests, Tested []string
+		Others            [][3]string
+	}{version, slices.Concat(tested, lending), tested, others})
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"baton/e2e/kafka"
@@ -41,8 +42,11 @@ func (s *suite) run(ctx context.Context, sel selection) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.classTimeout)
 	defer cancel()
 	waitErr := p.Wait(ctx)
-	// The Batons are in the JVM's process group: one that was left behind goes with it.
-	killErr := p.Kill()
+	// The Batons are in the JVM's process group: one that was left behind goes too, also if the JVM has ended already.
+	killErr := syscall.Kill(-p.PID(), syscall.SIGKILL)
+	if errors.Is(killErr, syscall.ESRCH) {
+		killErr = nil
+	}
 	if waitErr != nil || killErr != nil {
 		return dir, fmt.Errorf("%s did not end within %v: %w", sel.class, s.classTimeout, errors.Join(waitErr, killErr))
 	}

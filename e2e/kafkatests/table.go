@@ -75,7 +75,7 @@ func printExcluded(w io.Writer, all []verdict) {
 			}
 		}
 		if len(names) > 0 {
-			_, _ = fmt.Fprintf(w, "excluded, %s: %d of %d methods that start a cluster on ZooKeeper (%.1f %%)\n%s\n",
+			_, _ = fmt.Fprintf(w, "excluded, %s: %d of %d methods that want a cluster on ZooKeeper (%.1f %%)\n%s\n",
 				kind, len(names), candidates, 100*float64(len(names))/float64(candidates), strings.Join(names, "\n"))
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -77,6 +78,7 @@ func judge(lines []line, reasonDied string) ([]verdict, error) {
 func judgeTest(end line, lines []line, reasonDied string) (verdict, error) {
 	v := verdict{class: end.Class, method: end.Method, reason: end.Reason, trace: end.Trace, millis: end.Millis}
 	kind, why, _ := strings.Cut(end.Reason, ": ")
+	beyondKind, beyondWhy := beyond(end)
 	switch {
 	case end.Status == "skipped" && kind == "unselected":
 		return verdict{}, nil
@@ -88,8 +90,8 @@ func judgeTest(end line, lines []line, reasonDied string) (verdict, error) {
 		v.outcome = disabled
 	case end.Status == "started":
 		v.outcome, v.reason = failed, "it did not end: "+reasonDied
-	case end.Status == "failed" && reaches(end) != "":
-		v.outcome, v.kind, v.reason = excluded, kindObject, reaches(end)+": "+end.Reason
+	case end.Status == "failed" && beyondKind != "":
+		v.outcome, v.kind, v.reason = excluded, beyondKind, beyondWhy+": "+end.Reason
 	case end.Status == "failed":
 		v.outcome = failed
 	default:
@@ -98,19 +100,21 @@ func judgeTest(end line, lines []line, reasonDied string) (verdict, error) {
 	return v, nil
 }
 
-// helper looks in the test's own brokers for the one that is the controller, and finds none.
-const helper = "kafka.integration.KafkaServerTestHarness.getController"
+// helper, which some classes have their own version of, looks among the test's brokers for the controller and finds none.
+var helper = regexp.MustCompile(`\tat kafka\.[\w.$]+\.getController\(`)
 
-// reaches says how a failed test depends on the controller being an object inside one of its brokers. A test that
-// reaches for it and passes all the same counts like any other.
-func reaches(end line) string {
-	if end.Reached != "" {
-		return "asks a broker's KafkaController, " + end.Reached
+// beyond says what a failed test depends on that this run cannot give: the controller as an object inside one of its
+// brokers, or a Kerberos server. A test that reaches for the controller and passes all the same counts like any other.
+func beyond(end line) (kind, why string) {
+	switch {
+	case end.Reached != "":
+		return kindObject, "asks a broker's KafkaController, " + end.Reached
+	case helper.MatchString(end.Trace):
+		return kindObject, "looks for the broker that is the controller"
+	case strings.Contains(end.Trace, "NoClassDefFoundError: org/apache/directory/"):
+		return kindSecurity, "starts a Kerberos server"
 	}
-	if strings.Contains(end.Trace, "at "+helper+"(") {
-		return "looks for the broker that is the controller"
-	}
-	return ""
+	return "", ""
 }
 
 // watch looks at what the Batons of a successful test have done.

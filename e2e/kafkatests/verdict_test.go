@@ -22,7 +22,9 @@ func TestJudge(t *testing.T) {
 		test("g/1", "testHangs", "started", ""),
 		test("h/1", "testUnasked", "skipped", "unselected: another method was asked for"),
 		{Test: "[engine]/i/1", Class: "k.T", Method: "testReaches", Status: "failed", Reached: "T.scala:7"},
-		{Test: "[engine]/j/1", Class: "k.T", Method: "testLooks", Status: "failed", Trace: "empty\n\tat " + helper + "(K.scala:3)\n"},
+		{Test: "[engine]/j/1", Class: "k.T", Method: "testLooks", Status: "failed", Trace: "empty\n\tat kafka.server.SomeTest.getController(K.scala:3)\n"},
+		{Test: "[engine]/k/1", Class: "k.T", Method: "testKerberos", Status: "failed",
+			Trace: "java.lang.NoClassDefFoundError: org/apache/directory/server/core/api/DirectoryService\n"},
 		{Test: "[engine]", Class: "k.T", Status: "failed", Reason: "threads are left"},
 	}
 	verdicts, err := judge(lines, "killed")
@@ -36,7 +38,8 @@ func TestJudge(t *testing.T) {
 	want := map[string]string{
 		"#testUnit": "no cluster", "#testBoth": "failed", "#testOther": "kraft", "#testObjects": "excluded controller-object",
 		"#testSASL": "excluded security", "#testSkipped": "disabled", "#testHangs": "failed",
-		"#testReaches": "excluded controller-object", "#testLooks": "excluded controller-object", " (the class)": "failed",
+		"#testReaches": "excluded controller-object", "#testLooks": "excluded controller-object", "#testKerberos": "excluded security",
+		" (the class)": "failed",
 	}
 	for name, w := range want {
 		if got[name] != w {
