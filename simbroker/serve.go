@@ -63,6 +63,7 @@ func apis() []api {
 		now(keyOffsetForEpoch, 2, 4, offsetForLeaderEpoch),
 		now(keyDescribeConfigs, 0, 4, describeConfigs),
 		now(wire.DescribeCluster, 0, 1, describeCluster),
+		now(wire.AllocateProducerIDs, 0, 0, allocateProducerIDs),
 	}
 }
 
