@@ -67,6 +67,12 @@ func (w *world) unwell() error {
 		}
 	}
 	for _, m := range w.brokers {
+		m.mu.Lock()
+		settled := m.up && !m.leaving
+		m.mu.Unlock()
+		if !settled {
+			return fmt.Errorf("%s is stopping, or starting", m.host)
+		}
 		if err := w.memory(m, role.Holder); err != nil {
 			return fmt.Errorf("%s: %w", m.host, err)
 		}
