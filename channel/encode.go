@@ -177,12 +177,12 @@ func (e *encoder) liveBrokers(live []cluster.Broker) {
 	}
 }
 
-// stopReplica stops without deleting: topic deletion is not among our duties yet.
+// stopReplica stops replicas, or deletes their logs as well: all of one request.
 func (e *encoder) stopReplica(r *planner.Request, version int16) kmsg.Request {
 	m, n := &e.sr, count(r)
 	m.Version = version
 	m.ControllerID, m.ControllerEpoch, m.BrokerEpoch = r.ControllerID, int32(r.ControllerEpoch), int64(r.BrokerEpoch)
-	m.DeletePartitions = false
+	m.DeletePartitions = r.Delete
 	e.stops, e.numbers = room(e.stops, n), room(e.numbers, n)
 	m.Topics = m.Topics[:0]
 	for i := range r.Topics {
@@ -191,7 +191,7 @@ func (e *encoder) stopReplica(r *planner.Request, version int16) kmsg.Request {
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			e.numbers = append(e.numbers, p.Number)
-			e.stops = append(e.stops, kmsg.StopReplicaRequestTopicPartitionState{Partition: p.Number, LeaderEpoch: int32(p.State.LeaderEpoch)})
+			e.stops = append(e.stops, kmsg.StopReplicaRequestTopicPartitionState{Partition: p.Number, LeaderEpoch: int32(p.State.LeaderEpoch), Delete: r.Delete})
 			if version == 0 { // flat
 				m.Topics = append(m.Topics, kmsg.StopReplicaRequestTopic{Topic: t.Name, Partition: p.Number})
 			}

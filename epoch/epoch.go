@@ -17,6 +17,10 @@ type Controller int32
 // controller adds one; an ISR change asked for by the leader adds none.
 type Leader int32
 
+// Deleting is the Leader value of a StopReplica for a topic that is being deleted: brokers
+// compare it with nothing.
+const Deleting Leader = -2
+
 // Partition is the dataVersion of a partition's state znode. Kafka calls it
 // zkVersion in old messages and partition epoch in new ones.
 type Partition int32

@@ -17,6 +17,8 @@ type ledger struct {
 	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
 	um    map[partition.ID]struct{}
 	sr    map[partition.ID]struct{} // StopReplica without delete
+	// removals are the replicas to stop and delete, see stopdelete.go.
+	removals map[partition.ID]*removal
 	// stopAgain is when what a broker would not stop is tried again.
 	stopAgain Millis
 	live      uint64         // generation of the live list it acknowledged, 0 = none
@@ -50,14 +52,21 @@ type outstanding struct {
 	items map[partition.ID]bool
 	live  uint64
 	knows map[int32]bool
+	// removals: the request is a StopReplica with delete, items is empty then.
+	removals map[partition.ID]*removal
 }
 
 func newLedger(e epoch.Broker) *ledger {
-	return &ledger{epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}}
+	return &ledger{
+		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
+		removals: map[partition.ID]*removal{}, later: map[partition.ID]wait{},
+	}
 }
 
 func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
 
+// forget drops what was still to be told of a partition, but not that its log is to be
+// deleted: a broker that has it must lose it before the name comes back.
 func (l *ledger) forget(id partition.ID) {
 	delete(l.lai, id)
 	delete(l.um, id)
@@ -83,6 +92,7 @@ func (l *ledger) untell() {
 			l.sr[id] = struct{}{}
 		}
 	}
+	l.putBack(0)
 	l.out = nil
 }
 

@@ -148,6 +148,7 @@ type Request struct {
 	ControllerID    int32
 	ControllerEpoch epoch.Controller
 	Topics          []TopicStates    // one entry a topic, sorted
+	Delete          bool             // StopReplica: the logs of all of them go, too
 	Live            []cluster.Broker // UpdateMetadata: the whole live list, Baton included; LeaderAndIsr: the leaders named
 }
 

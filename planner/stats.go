@@ -41,9 +41,9 @@ func (m *Machine) Stats() Stats {
 		}
 	}
 	for id, l := range m.ledgers {
-		untold := max(len(l.lai), len(l.um))
+		untold := max(len(l.lai), len(l.um), len(l.removals))
 		if l.out != nil {
-			untold = max(untold, len(l.out.items))
+			untold = max(untold, len(l.out.items), len(l.out.removals))
 		}
 		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
@@ -61,7 +61,7 @@ func (m *Machine) Stats() Stats {
 // and one of each kind that would follow.
 func (m *Machine) due(l *ledger) int {
 	n := 0
-	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || l.live != m.liveGen, len(l.sr) > 0} {
+	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
 		if waits {
 			n++
 		}

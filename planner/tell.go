@@ -22,19 +22,22 @@ func (m *Machine) tell() {
 }
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
-// lacks a leader it is about to follow, LeaderAndIsr, UpdateMetadata, StopReplica. A
-// follower ignores a leader that is not in its live list and answers 0 (10.2), so it
-// would count as told.
+// lacks a leader it is about to follow, LeaderAndIsr, StopReplica with delete where the
+// metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that is not
+// in its live list and answers 0 (10.2), so it would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true
 	}
 	ids, unknownLeader := m.sendable(b.ID, l)
+	gone := m.removable(l)
 	switch {
 	case unknownLeader:
 		return m.updateMetadata(b, l, nil), true
 	case len(ids) > 0:
 		return m.leaderAndISR(b, l, ids), true
+	case len(gone) > 0:
+		return m.deleteReplicas(b, l, gone), true
 	case len(l.um) > 0 || l.live != m.liveGen:
 		news := m.settled(l)
 		if len(news) == 0 && len(l.um) > 0 {
@@ -65,7 +68,7 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 			delete(l.lai, id)
 			continue
 		}
-		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now {
+		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now || l.removals[id] != nil {
 			continue // not forgotten: that a replica is new must be said whenever it is told
 		}
 		leader := p.State.Leader

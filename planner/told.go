@@ -10,6 +10,7 @@ import (
 
 func (m *Machine) channelUp(e ChannelUp) {
 	if l := m.ledgers[e.Broker]; l != nil && l.epoch == e.Epoch {
+		m.lostRemovals(l)
 		l.untell()
 		l.up, l.conn, l.until, l.fails = true, e.Conn, 0, 0
 	}
@@ -20,6 +21,7 @@ func (m *Machine) channelDown(e ChannelDown) {
 		if l.out != nil && l.out.kind == UpdateMetadata {
 			l.doubt, l.doubted = m.now+doubtAfter, l.out.items
 		}
+		m.lostRemovals(l)
 		l.untell()
 		l.up = false
 	}
@@ -55,6 +57,7 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 	case UpdateMetadata:
 		l.live, l.knows, l.fails = out.live, out.knows, 0
 	case StopReplica:
+		m.removalsReplied(e, l, out)
 		m.stopReplicaReplied(e, l, out)
 	case LeaderAndISR:
 		m.leaderAndISRReplied(e, l, out)

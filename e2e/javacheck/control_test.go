@@ -88,6 +88,7 @@ func normal(v map[string]any) (map[string]any, error) {
 // controlRequest is a request in one of the shapes. Nothing is null in these requests but a rack and a list.
 func controlRequest(kind planner.RequestKind, shape javacheck.Shape) planner.Request {
 	r := planner.Request{Kind: kind, Broker: 1, BrokerEpoch: 4294967338, ControllerID: 2000001, ControllerEpoch: 9}
+	r.Delete = kind == planner.StopReplica && shape != javacheck.Nulls
 	if shape == javacheck.Empty {
 		return r
 	}

@@ -49,7 +49,7 @@ func meaning(r *planner.Request, version int16) map[string]any {
 		f["liveBrokers"] = liveBrokers(r, version)
 	case planner.StopReplica:
 		f.from(1, version, "brokerEpoch", r.BrokerEpoch)
-		f.until(2, version, "deletePartitions", false)
+		f.until(2, version, "deletePartitions", r.Delete)
 		stops(f, r, version)
 	}
 	return f
@@ -127,7 +127,7 @@ func stops(f fields, r *planner.Request, version int16) {
 		for _, p := range t.Partitions {
 			flat = append(flat, fields{"topicName": t.Name, "partitionIndex": p.Number})
 			numbers = append(numbers, p.Number)
-			parts = append(parts, fields{"partitionIndex": p.Number, "leaderEpoch": p.State.LeaderEpoch, "deletePartition": false})
+			parts = append(parts, fields{"partitionIndex": p.Number, "leaderEpoch": p.State.LeaderEpoch, "deletePartition": r.Delete})
 		}
 		topics = append(topics, fields{"name": t.Name, "partitionIndexes": numbers})
 		topicStates = append(topicStates, fields{"topicName": t.Name, "partitionStates": parts})

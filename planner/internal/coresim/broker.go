@@ -247,11 +247,16 @@ func (p *process) stopReplica(r planner.Request) []planner.PartitionCode {
 				switch {
 				case h.offline:
 					c.Code = 56
-				case ps.State.LeaderEpoch < h.epoch:
+				case ps.State.LeaderEpoch < h.epoch && ps.State.LeaderEpoch != epoch.Deleting:
 					c.Code = 74
+				case r.Delete:
+					delete(p.parts, c.ID)
+					delete(p.b.logs, c.ID)
 				default:
 					h.leading, h.following = false, false
 				}
+			} else if r.Delete {
+				delete(p.b.logs, c.ID) // what an earlier life left
 			}
 			out = append(out, c)
 		}

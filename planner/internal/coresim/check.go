@@ -72,6 +72,10 @@ func (s *sim) checkState(f epoch.Fence, id partition.ID, next partition.State) {
 
 // checkRequest: what brokers are told is what ZooKeeper has acknowledged.
 func (s *sim) checkRequest(b *baton, r planner.Request) {
+	if r.Delete {
+		s.checkRemoval(b, r)
+		return
+	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
@@ -94,6 +98,19 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	}
 	if r.Kind == planner.UpdateMetadata && !slices.ContainsFunc(r.Live, func(l cluster.Broker) bool { return l.ID == b.id }) {
 		s.failf("baton %d is missing in the live list for %d", b.id, r.Broker)
+	}
+}
+
+// checkRemoval: a log is only deleted where its partition has no replica any more, or its
+// topic is on its way out.
+func (s *sim) checkRemoval(b *baton, r planner.Request) {
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			id := partition.ID{Topic: t.Name, Number: p.Number}
+			if slices.Contains(s.zk.replicas(id), r.Broker) && !s.zk.deleting[t.Name] {
+				s.failf("baton %d has %d delete %v, which it is to keep", b.id, r.Broker, id)
+			}
+		}
 	}
 }
 
