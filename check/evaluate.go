@@ -166,7 +166,7 @@ func (e *evaluation) work() {
 		e.add(Fail, "work in progress", fix, "%s", some(items))
 		return
 	}
-	e.add(OK, "work in progress", "", "no topic is being deleted or reassigned")
+	e.add(OK, "work in progress", "", "no topic is being reassigned")
 }
 
 func (e *evaluation) unreadable() {

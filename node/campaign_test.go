@@ -275,7 +275,7 @@ func TestARefusedReclaimGivesTheRoleUp(t *testing.T) {
 	inWorld(t, 1, func(t *testing.T, w *world) {
 		a := w.join(t, a1, Active)
 		time.Sleep(time.Second)
-		w.change(func(v *zkstore.RoleView) { v.InProgress = []string{"deletion t"} })
+		w.change(func(v *zkstore.RoleView) { v.InProgress = []string{"reassignment t"} })
 		time.Sleep(time.Second)
 		if !a.leads() {
 			t.Fatal("work in progress ended a term")

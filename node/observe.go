@@ -93,7 +93,9 @@ func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 func (o *observer) Stats(st planner.Stats) {
 	m := o.node.metrics
 	m.SetCounts(metrics.Counts{Topics: st.Topics, Partitions: st.Led, Offline: st.Offline, PreferredImbalance: st.Imbalanced,
-		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated})
+		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated,
+		TopicsToDelete: st.TopicsToDelete, ReplicasToDelete: st.ReplicasToDelete,
+		TopicsIneligibleToDelete: st.TopicsIneligible, ReplicasIneligibleToDelete: st.ReplicasIneligible})
 	m.HeldTopics(len(st.Held))
 	paths := make([]string, len(st.Bad))
 	for i, b := range st.Bad {
@@ -116,8 +118,10 @@ func kafkaState(event string) int {
 		return 1
 	case "BrokersChanged":
 		return 2
-	case "TopicsChanged", "CreateTopics":
+	case "TopicsChanged", "CreateTopics", "CreatePartitions":
 		return 3
+	case "WorkChanged", "DeleteTopics":
+		return 4
 	case "ControlledShutdown":
 		return 8
 	case "AlterPartition":

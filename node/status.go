@@ -125,7 +125,7 @@ func (n *Node) fill(out *admin.Status, m *planner.Machine) {
 	for _, b := range st.Bad {
 		out.BadZnodes = append(out.BadZnodes, admin.BadZnode{Path: b.Path, Reason: b.Reason})
 	}
-	out.InProgress = append(out.InProgress, st.Held...)
+	out.InProgress = append(append(out.InProgress, st.Held...), st.Deleting...)
 }
 
 // fillRole copies what decides about the role.

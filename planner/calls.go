@@ -19,6 +19,10 @@ func (m *Machine) call(c Call) {
 		m.allocateProducerIDs(c.Token, b)
 	case CreateTopics:
 		m.createTopics(c.Token, b)
+	case DeleteTopics:
+		m.deleteTopics(c.Token, b)
+	case CreatePartitions:
+		m.createPartitions(c.Token, b)
 	}
 }
 
@@ -36,6 +40,18 @@ func notController(body CallBody) ReplyBody {
 		r := CreateTopicsReply{}
 		for _, t := range b.Topics {
 			r.Topics = append(r.Topics, NewTopicReply{Name: t.Name, Err: kerr.NotController})
+		}
+		return r
+	case DeleteTopics:
+		r := DeleteTopicsReply{}
+		for _, t := range b.Topics {
+			r.Topics = append(r.Topics, DeletedTopic{Name: t.Name, ID: t.ID, Err: kerr.NotController})
+		}
+		return r
+	case CreatePartitions:
+		r := CreatePartitionsReply{}
+		for _, t := range b.Topics {
+			r.Topics = append(r.Topics, GrownTopic{Name: t.Name, Err: kerr.NotController})
 		}
 		return r
 	}
@@ -71,12 +87,20 @@ func (m *Machine) failCalls() {
 	for _, c := range m.creates {
 		m.reply(c.token, notController(c.body))
 	}
+	for _, c := range m.deletes {
+		m.reply(c.token, notController(c.body))
+	}
+	for _, c := range m.grows {
+		m.reply(c.token, notController(c.body))
+	}
 }
 
 // settleCalls answers the calls that have become answerable.
 func (m *Machine) settleCalls() {
 	m.settleShutdowns()
 	m.settleCreates()
+	m.settleDeletes()
+	m.settleGrows()
 }
 
 // staleEpoch reports whether a broker speaks as another incarnation than the one

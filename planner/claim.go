@@ -17,7 +17,7 @@ func (m *Machine) claim(c Claimed) {
 	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
 	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))
 	m.reread = m.now + 30_000
-	m.setWork(c.Deleting, c.Reassigning)
+	m.setWork(c.Deleting, c.Reassigning) // before the topics: those to be deleted are not led
 	for _, b := range c.Brokers {
 		if !m.im.IsBaton(b.ID) {
 			m.im.PutBroker(b) // repairs choose among them

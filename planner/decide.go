@@ -198,6 +198,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 	}
 	m.touch(c.id)
 	m.wakeWaiting(c.id)
+	m.look(c.id.Topic)
 }
 
 func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
@@ -280,12 +281,12 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 }
 
 func (m *Machine) refreshed(s StateRead) {
+	asked, p := m.reads[s.ID], m.im.Partition(s.ID)
 	delete(m.reads, s.ID)
-	p := m.im.Partition(s.ID)
-	if p == nil {
-		return
+	if p == nil || !p.Known && !asked {
+		return // it was asked for a topic of the same name that is gone
 	}
-	if m.inflight[s.ID] == nil { // else the write's own outcome is newer
+	if m.inflight[s.ID] == nil && !m.im.Topic(s.ID.Topic).Deleting { // else the write's own outcome is newer
 		m.adopt(p, s)
 		m.touch(s.ID)
 	}

@@ -34,6 +34,7 @@ type Bad struct {
 type TopicRead struct {
 	Name    string
 	Version int32 // dataVersion of the topic znode
+	Created int64 // its czxid
 	ID      cluster.TopicID
 	// FreshID is a random id from the shell, used if the topic has none and the
 	// inter-broker protocol has topic ids.
@@ -95,7 +96,7 @@ type TopicsChanged struct {
 }
 
 // WorkChanged is the whole content of /admin/delete_topics and the topics named in
-// /admin/reassign_partitions: duties that are not built yet, so their topics are held.
+// /admin/reassign_partitions, a duty that is not built yet, so those topics are held.
 type WorkChanged struct {
 	Deleting, Reassigning []string
 	Bad                   []Bad // what could not be understood; Reassigning is then what was last
@@ -172,7 +173,7 @@ type Call struct {
 }
 
 // CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
-// CreateTopics.
+// CreateTopics, DeleteTopics, CreatePartitions.
 type CallBody interface{ call() }
 
 // AlterPartition is an ISR change request (api 56, v0–3) of a leader.
@@ -224,6 +225,33 @@ type NewTopic struct {
 	Seed uint64
 }
 
+// DeleteTopics (api 20, v0–6).
+type DeleteTopics struct {
+	Topics  []DoomedTopic
+	Timeout Millis
+}
+
+// DoomedTopic is one topic to delete: by ID, or by Name where ID is zero.
+type DoomedTopic struct {
+	Name string
+	ID   cluster.TopicID
+}
+
+// CreatePartitions (api 37, v0–3).
+type CreatePartitions struct {
+	Topics       []MorePartitions
+	ValidateOnly bool
+	Timeout      Millis
+}
+
+// MorePartitions is one topic that is to have Count partitions. Assignments are those of
+// the new partitions, nil if they are to be placed automatically.
+type MorePartitions struct {
+	Name        string
+	Count       int32
+	Assignments [][]int32
+}
+
 // TopicConfig is one configuration of a new topic; Value nil is an error in Kafka.
 type TopicConfig struct {
 	Name  string
@@ -251,12 +279,15 @@ func (AlterPartition) call()      {}
 func (ControlledShutdown) call()  {}
 func (AllocateProducerIDs) call() {}
 func (CreateTopics) call()        {}
+func (DeleteTopics) call()        {}
+func (CreatePartitions) call()    {}
 
 // Settings are the parts of the configuration that decisions depend on.
 type Settings struct {
 	UncleanElection bool  // unclean.leader.election.enable, static
 	Partitions      int32 // num.partitions
 	Factor          int16 // default.replication.factor
+	DeleteTopics    bool  // delete.topic.enable
 	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
 	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit

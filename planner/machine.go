@@ -41,7 +41,11 @@ type Machine struct {
 	topicWrites map[string]uint64
 	fresh       map[string]cluster.TopicID // ids for topics that have none
 	creating    map[string]bool            // CreateTopic under way, and not gone since
-	deleting    map[string]bool
+	deleting    map[string]bool            // markers that were there last
+	deletions   map[string]*deletion       // see delete.go
+	lookAt      map[string]struct{}        // deletions to be pursued before the step ends
+	graves      map[string]grave           // topics that were deleted a short while ago
+	cleaning    *deletion                  // whose znodes are being removed
 	reassigning map[string]bool
 	badTopics   map[string]string
 	unreadable  map[string][]Bad // by scope
@@ -55,6 +59,8 @@ type Machine struct {
 	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
 	leavings []*shutdownCall
 	creates  []*createCall
+	deletes  []*deleteCall
+	grows    []*growCall
 	blocks   map[uint64]struct{} // tokens of producer id calls under way
 	reread   Millis              // when broken states are read again
 	reads    map[partition.ID]bool
@@ -74,7 +80,7 @@ func (m *Machine) reset() {
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]bool{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
-		deleting: map[string]bool{}, reassigning: map[string]bool{},
+		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{}, reassigning: map[string]bool{},
 		badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
@@ -167,6 +173,7 @@ func (m *Machine) settle() {
 		m.decide(id)
 	}
 	clear(m.unclean)
+	m.settleDeletions()
 	m.settleCalls()
 	m.tell()
 }
@@ -232,6 +239,8 @@ func (m *Machine) tick() {
 		}
 	}
 	m.repairAll()
+	m.lookAtDeletions()
+	m.forgetGraves()
 	m.dispelDoubts()
 	m.answerLater()
 	if m.now >= m.reread {

@@ -80,6 +80,7 @@ func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []Par
 			m.topicRewritten(t, id, parts, r)
 		}
 		m.touchTopic(name)
+		m.look(name)
 	})
 	m.topicWrites[name] = seq
 }

@@ -22,7 +22,7 @@ var commands map[string]func(*world)
 
 func init() {
 	commands = map[string]func(*world){
-		// claim [epoch=5] [unclean] [no-recovery] [no-ids] [batons=7,8] [deleting=a]: the role, and all that was read
+		// claim [epoch=5] [unclean] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a]: the role, and all that was read
 		"claim": claim,
 		// brokers, topics, refresh: what was read, as input
 		"brokers": func(w *world) {
@@ -78,6 +78,23 @@ func init() {
 			w.call(planner.AllocateProducerIDs{Broker: b.ID, BrokerEpoch: b.Epoch})
 		},
 		"create": create,
+		// delete NAME|id=N … [timeout=MS]: DeleteTopics
+		"delete": deleteTopics,
+		// grow NAME COUNT [1,2;2,3] [timeout=MS] [validate]: CreatePartitions
+		"grow": grow,
+		// stats: what the metrics say of deletions
+		"stats": func(w *world) {
+			st := w.m.Stats()
+			w.printf("topics to delete %d, ineligible %d; replicas to delete %d, ineligible %d", st.TopicsToDelete, st.TopicsIneligible, st.ReplicasToDelete, st.ReplicasIneligible)
+			for _, d := range st.Deleting {
+				w.printf("%s", d)
+			}
+		},
+		// more TOPIC: a slice of the topic's znodes is gone, and there are others
+		"more": func(w *world) {
+			x := w.takeWrite("znodes-" + w.args.rest()[0])
+			w.step(planner.Committed{Results: []planner.Result{{Seq: x.Seq, More: true}}})
+		},
 		// tick [after=MS]
 		"tick": func(w *world) { w.step(planner.Tick{}) },
 		"lose": func(w *world) {
@@ -92,7 +109,7 @@ func init() {
 func claim(w *world) {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"),
-		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000,
+		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"),
 	}
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
 	in := w.parse()
@@ -229,6 +246,32 @@ func create(w *world) {
 	body := planner.CreateTopics{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
 	t.Name = w.args.rest()[0]
 	body.Topics = []planner.NewTopic{t}
+	w.call(body)
+}
+
+func deleteTopics(w *world) {
+	body := planner.DeleteTopics{Timeout: planner.Millis(w.num("timeout", 30000))}
+	for _, name := range w.args.rest() {
+		t := planner.DoomedTopic{Name: name}
+		if id, ok := strings.CutPrefix(name, "id="); ok {
+			t = planner.DoomedTopic{ID: cluster.TopicID{byte(w.parseNum(id))}} //nolint:gosec // small
+		}
+		body.Topics = append(body.Topics, t)
+	}
+	w.call(body)
+}
+
+func grow(w *world) {
+	body := planner.CreatePartitions{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
+	rest := w.args.rest()
+	t := planner.MorePartitions{Name: rest[0], Count: int32(w.parseNum(rest[1]))} //nolint:gosec // small
+	if len(rest) > 2 {
+		t.Assignments = [][]int32{}
+		for l := range strings.SplitSeq(rest[2], ";") {
+			t.Assignments = append(t.Assignments, w.list(strings.Trim(l, "-")))
+		}
+	}
+	body.Topics = []planner.MorePartitions{t}
 	w.call(body)
 }
 

@@ -18,8 +18,11 @@ type Stats struct {
 	Imbalanced int
 	Brokers    map[int32]BrokerStats
 	Bad        []Bad    // znodes that cannot be understood now
-	Held       []string // topics that are not led, and why
-	Inflight   int      // state writes under way
+	Held       []string // topics that are not led and not deleted, and why
+	Deleting   []string // topics that are deleted, or are to be, and what their deletion waits for
+	// As Kafka counts them (11.1); what waits for something else is ineligible.
+	TopicsToDelete, ReplicasToDelete, TopicsIneligible, ReplicasIneligible int
+	Inflight                                                               int // state writes under way
 }
 
 // BrokerStats is what a broker still has to be told.
@@ -33,7 +36,7 @@ type BrokerStats struct {
 func (m *Machine) Stats() Stats {
 	st := Stats{Topics: m.im.TopicCount(), Brokers: map[int32]BrokerStats{}, Inflight: len(m.inflight)}
 	for _, t := range m.im.Topics() {
-		if t.Held != "" {
+		if t.Held != "" && !m.queued(t) {
 			st.Held = append(st.Held, t.Name+": "+t.Held)
 		}
 		for i := range t.Partitions {
@@ -41,12 +44,13 @@ func (m *Machine) Stats() Stats {
 		}
 	}
 	for id, l := range m.ledgers {
-		untold := max(len(l.lai), len(l.um), len(l.removals))
+		untold := max(len(l.lai), len(l.um), len(l.removals), len(l.gone))
 		if l.out != nil {
-			untold = max(untold, len(l.out.items), len(l.out.removals))
+			untold = max(untold, len(l.out.items), len(l.out.removals), len(l.out.gone))
 		}
 		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
+	m.countDeletions(&st)
 	for name, why := range m.badTopics {
 		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
 	}
@@ -61,7 +65,7 @@ func (m *Machine) Stats() Stats {
 // and one of each kind that would follow.
 func (m *Machine) due(l *ledger) int {
 	n := 0
-	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
+	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || len(l.gone) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
 		if waits {
 			n++
 		}
@@ -75,10 +79,15 @@ func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/topics/%s/partitions/%d/state", t.Name, p.Number), p.Broken})
 	}
 	if !p.Known {
-		st.Offline++
+		if !t.Deleting {
+			st.Offline++
+		}
 		return
 	}
 	st.Led++
+	if t.Deleting {
+		return // nobody is to be alarmed about it
+	}
 	if !m.im.HasLeader(p) || slices.Contains(p.Dirs, p.State.Leader) {
 		st.Offline++
 	}

@@ -22,12 +22,15 @@ func (m *Machine) tell() {
 }
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
-// lacks a leader it is about to follow, LeaderAndIsr, StopReplica with delete where the
-// metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that is not
-// in its live list and answers 0 (10.2), so it would count as told.
+// lacks a leader it is about to follow, what is gone, LeaderAndIsr, StopReplica with delete
+// where the metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that
+// is not in its live list and answers 0 (10.2), so it would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true
+	}
+	if len(l.gone) > 0 {
+		return m.metadataGone(b, l), true
 	}
 	ids, unknownLeader := m.sendable(b.ID, l)
 	gone := m.removable(l)

@@ -57,8 +57,8 @@ type RoleView struct {
 	// Migration is non-empty when /migration exists and is active, and says how.
 	Migration string
 	Members   []Member
-	// InProgress lists work found under /admin/delete_topics and
-	// /admin/reassign_partitions (decisions: refuse to claim).
+	// InProgress lists work found under /admin/reassign_partitions (decisions: refuse to
+	// claim).
 	InProgress []string
 	Bad        map[string]string
 }

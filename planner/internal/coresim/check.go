@@ -79,17 +79,12 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
-			n := s.zk.states[id]
-			if n == nil {
-				n = s.zk.graves[id]
+			if p.State.Leader == isr.LeaderGone {
+				s.checkGone(b, id)
+				continue
 			}
-			if n == nil {
-				s.failf("baton %d tells %d of %v, which ZooKeeper never had", b.id, r.Broker, id)
-				return
-			}
-			was, ok := n.history[int32(p.State.PartitionEpoch)]
-			if !ok || !was.SameContent(p.State.LeaderAndISR) || was.ControllerEpoch != p.State.ControllerEpoch {
-				s.failf("baton %d tells %d of %v: %v, ZooKeeper had %v", b.id, r.Broker, id, p.State, was)
+			if !s.zk.had(id, p.State) {
+				s.failf("baton %d tells %d of %v: %v, which ZooKeeper never had", b.id, r.Broker, id, p.State)
 			}
 			if r.Kind != planner.UpdateMetadata && !slices.Contains(p.Assignment.Replicas, r.Broker) {
 				s.failf("baton %d names %v to %d, which is no replica", b.id, id, r.Broker)
@@ -101,17 +96,15 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	}
 }
 
-// checkRemoval: a log is only deleted where its partition has no replica any more, or its
-// topic is on its way out.
-func (s *sim) checkRemoval(b *baton, r planner.Request) {
-	for _, t := range r.Topics {
-		for _, p := range t.Partitions {
-			id := partition.ID{Topic: t.Name, Number: p.Number}
-			if slices.Contains(s.zk.replicas(id), r.Broker) && !s.zk.deleting[t.Name] {
-				s.failf("baton %d has %d delete %v, which it is to keep", b.id, r.Broker, id)
-			}
+// had reports whether a state was there at some time, be it of a topic that is gone.
+func (z *zookeeper) had(id partition.ID, st partition.State) bool {
+	return slices.ContainsFunc(append([]*stateNode{z.states[id]}, z.graves[id]...), func(n *stateNode) bool {
+		if n == nil {
+			return false
 		}
-	}
+		was, ok := n.history[int32(st.PartitionEpoch)]
+		return ok && was.SameContent(st.LeaderAndISR) && was.ControllerEpoch == st.ControllerEpoch
+	})
 }
 
 // checkNewLeader: a leader of the current epoch has every acknowledged record.
@@ -156,7 +149,7 @@ func (s *sim) checkBlock(r planner.ReplyBody) {
 }
 
 func (s *sim) checkCreated(name string) {
-	if t := s.zk.topics[name]; t == nil && !s.zk.buried(name) {
+	if t := s.zk.topics[name]; t == nil && !s.zk.buried(name) && s.marks["deleted"] == 0 {
 		s.failf("topic %s was said to be created and is not there", name)
 	}
 }
@@ -179,6 +172,9 @@ func (s *sim) checkWell() {
 	}
 	for _, token := range sortedKeys(s.calls) {
 		s.failf("call %d of %d ms was never answered", token, s.calls[token].since)
+	}
+	for _, name := range sortedKeys(s.zk.deleting) {
+		s.failf("topic %s was never deleted", name)
 	}
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")

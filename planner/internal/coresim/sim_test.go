@@ -76,6 +76,7 @@ func TestCoverage(t *testing.T) {
 	for _, k := range []string{
 		"claimed", "conflict", "fenced", "ack-lost", "own-write-as-conflict", "stale-broker-epoch", "stale-controller-epoch",
 		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
+		"deleted", "deletion-answered", "marker-refuted", "added-while-deleted", "grown",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)

@@ -22,9 +22,11 @@ type zookeeper struct {
 	brokers  map[int32]*brokerNode
 	topics   map[string]*topicNode
 	states   map[partition.ID]*stateNode
-	graves   map[partition.ID]*stateNode // of deleted topics, which never come back
-	unclean  map[string]bool             // topic configurations that set unclean.leader.election.enable
+	graves   map[partition.ID][]*stateNode // of topics that are gone; only those that were deleted as Kafka does come back
+	unclean  map[string]bool               // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
+	removed  map[string]bool // topics that somebody removed with ZooKeeper's shell
+	doomed   map[string]bool // whose marker was confirmed
 	dirs     []notification
 	notified int
 	block    int64
@@ -46,6 +48,7 @@ type brokerNode struct {
 }
 
 type topicNode struct {
+	czxid   int64
 	version int32
 	id      cluster.TopicID
 	parts   [][]int32
@@ -67,7 +70,7 @@ type notification struct {
 func newZooKeeper(s *sim) *zookeeper {
 	return &zookeeper{
 		s: s, zxid: 100, sessions: map[int64]bool{}, brokers: map[int32]*brokerNode{}, topics: map[string]*topicNode{},
-		states: map[partition.ID]*stateNode{}, graves: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, deleting: map[string]bool{},
+		states: map[partition.ID]*stateNode{}, graves: map[partition.ID][]*stateNode{}, unclean: map[string]bool{}, deleting: map[string]bool{}, doomed: map[string]bool{}, removed: map[string]bool{},
 	}
 }
 
@@ -213,13 +216,14 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			r.Outcome = planner.Conflict
 			return r, false
 		}
-		z.tick()
-		z.topics[b.Name] = &topicNode{id: b.ID, parts: lists(b.Partitions)}
+		z.topics[b.Name] = &topicNode{czxid: z.tick(), id: b.ID, parts: lists(b.Partitions)}
 		z.s.watchTopics()
 	case planner.NextProducerIDs:
 		r.Start, r.Length = z.block, 1000
 		z.block += 1000
 		z.tick()
+	case planner.ConfirmMarker, planner.MarkTopic, planner.DropMarker, planner.DeleteTopic:
+		return z.commitDeletion(r, b), false
 	case planner.DeleteNotifications:
 		z.dirs = slices.DeleteFunc(z.dirs, func(n notification) bool { return slices.Contains(b.Paths, n.path) })
 		z.tick()
@@ -271,17 +275,26 @@ func (z *zookeeper) remove(name string) {
 	z.tick()
 	for i := range z.topics[name].parts {
 		id := partition.ID{Topic: name, Number: int32(i)} //nolint:gosec // few
-		z.graves[id] = z.states[id]
-		delete(z.states, id)
+		z.bury(id)
 	}
 	delete(z.topics, name)
+	delete(z.doomed, name)
+	z.removed[name] = true
 	z.s.trace("zk: topic %s is gone", name)
 	z.s.watchTopics()
 }
 
+func (z *zookeeper) bury(id partition.ID) {
+	if n := z.states[id]; n != nil {
+		z.graves[id] = append(z.graves[id], n)
+		delete(z.states, id)
+	}
+}
+
+// buried reports whether a name may not come back: somebody removed the topic, and nobody
+// its logs.
 func (z *zookeeper) buried(name string) bool {
-	_, ok := z.graves[partition.ID{Topic: name}]
-	return ok
+	return z.removed[name]
 }
 
 func lists(parts []planner.PartitionRead) [][]int32 {
@@ -295,7 +308,7 @@ func lists(parts []planner.PartitionRead) [][]int32 {
 // topicRead returns a topic znode and the states that exist under it.
 func (z *zookeeper) topicRead(name string) (planner.TopicRead, []planner.StateRead) {
 	n := z.topics[name]
-	t := planner.TopicRead{Name: name, Version: n.version, ID: n.id, FreshID: z.s.freshID()}
+	t := planner.TopicRead{Name: name, Version: n.version, Created: n.czxid, ID: n.id, FreshID: z.s.freshID()}
 	var states []planner.StateRead
 	for i, l := range n.parts {
 		num := int32(i)
