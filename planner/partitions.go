@@ -69,15 +69,15 @@ func (m *Machine) grow(call *growCall, i int) {
 			m.touchTopic(want.Name)
 			m.look(want.Name)
 		}
-		switch {
-		case w.Outcome == Applied:
+		switch w.Outcome {
+		case Applied:
 			call.written[i] = m.now
 			if ours {
 				m.intakeTopic(TopicRead{Name: want.Name, Version: w.Version, ID: id, Partitions: all}, nil)
 			}
-		case w.Outcome == Conflict:
+		case Conflict:
 			call.waiting[i] = version // decided again on what the topic's watch brings
-		default:
+		case Failed:
 			r.Err, r.Message = kerr.UnknownServerError, w.Reason
 			delete(call.pending, i)
 		}

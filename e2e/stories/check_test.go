@@ -232,26 +232,19 @@ func (s *story) logs(b *batonproc.Baton, text string) {
 	}))
 }
 
-// inProgress: topics that somebody wants deleted or reassigned are held until Kafka's own controller is back; nobody
-// claims while there are any.
+// inProgress: topics that somebody wants reassigned are held until Kafka's own controller is back; nobody claims while
+// there are any.
 func (w *work) inProgress(s *story, b *batonproc.Baton) {
-	topics := []string{"doomed", "moved"}
-	for _, t := range topics {
-		s.must(s.cluster.CreateTopic(s.ctx, t, 3, 3))
-	}
+	topics := []string{"moved"}
+	s.must(s.cluster.CreateTopic(s.ctx, "moved", 3, 3))
 	led := s.leaders(topics...)
-	// Its content means nothing: that it is there does.
-	s.spoil("/admin/delete_topics/doomed", "{")
 	s.spoil("/admin/reassign_partitions", `{"version":1,"partitions":[{"topic":"moved","partition":0,"replicas":[1,2]}]}`)
-	s.metric(b, "baton_held_topics 2")
+	s.metric(b, "baton_held_topics 1")
 	st, err := s.status(s.ctx, b)
 	s.must(err)
-	for _, want := range []string{"doomed: its deletion was asked for", "moved: its reassignment was asked for"} {
-		if !slices.Contains(st.InProgress, want) {
-			s.Errorf("work in progress: %v, want %q", st.InProgress, want)
-		}
+	if want := "moved: its reassignment was asked for"; !slices.Contains(st.InProgress, want) {
+		s.Errorf("work in progress: %v, want %q", st.InProgress, want)
 	}
-	s.logs(b, "topic doomed gets no leaders: its deletion was asked for; `controller handback` lets")
 	s.logs(b, "topic moved gets no leaders: its reassignment was asked for; `controller handback` lets")
 	told := s.requestsNaming(topics...)
 	s.must(s.cluster.Broker(2).Kill())
@@ -266,9 +259,9 @@ func (w *work) inProgress(s *story, b *batonproc.Baton) {
 	}
 
 	second := s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Standby, Sets: short()})
-	s.unready(second, "work is in progress that this release does not do: deletion doomed, reassignment moved")
-	contains(s.T, s.cli(second, 3, "takeover", "--yes"), "deletion doomed, reassignment moved")
-	s.checked(second, "work in progress", 3, nil, row{check.Fail, "work in progress", "deletion doomed, reassignment moved"})
+	s.unready(second, "work is in progress that this release does not do: reassignment moved")
+	contains(s.T, s.cli(second, 3, "takeover", "--yes"), "reassignment moved")
+	s.checked(second, "work in progress", 3, nil, row{check.Fail, "work in progress", "reassignment moved"})
 
 	s.Log(s.cli(b, 0, "handback", "--yes", "--reason", "test"))
 	s.finished()
@@ -286,11 +279,9 @@ func (s *story) finished() {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
 	defer cancel()
-	s.must(s.cluster.Until(ctx, "doomed to be gone and moved to have moved", func(r *kafka.Reads) (string, error) {
-		for _, path := range []string{"/brokers/topics/doomed", "/admin/delete_topics/doomed", "/admin/reassign_partitions"} {
-			if data, err := r.Get(path); err != nil || data != nil {
-				return path + " is there", err
-			}
+	s.must(s.cluster.Until(ctx, "moved to have moved", func(r *kafka.Reads) (string, error) {
+		if data, err := r.Get("/admin/reassign_partitions"); err != nil || data != nil {
+			return "/admin/reassign_partitions is there", err
 		}
 		data, err := r.Get("/brokers/topics/moved")
 		if err != nil || !strings.Contains(string(data), `"0":[1,2]`) || !strings.Contains(string(data), `"adding_replicas":{}`) {
