@@ -68,7 +68,7 @@ type Status struct {
 	// Counts is null where it was not counted: on a standby, or when ZooKeeper was read without a running Baton.
 	Counts     *Counts    `json:"counts"`
 	BadZnodes  []BadZnode `json:"badZnodes"`
-	InProgress []string   `json:"workInProgress"` // held until it is served
+	InProgress []string   `json:"workInProgress"` // topics that are held or being deleted, and why
 	Alarms     []Alarm    `json:"alarms"`
 }
 
