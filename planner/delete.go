@@ -445,10 +445,16 @@ func (m *Machine) countDeletions(st *Stats) {
 			st.TopicsIneligible++
 			text += ", waits: " + d.waits
 		}
+		silent := map[int32]bool{}
 		for r, asked := range d.open {
 			if m.ledgers[r.broker] == nil || asked.code != 0 {
 				st.ReplicasIneligible++
+			} else {
+				silent[r.broker] = true
 			}
+		}
+		if len(silent) > 0 {
+			text += fmt.Sprintf(", brokers %v have yet to answer", sortedBrokers(silent))
 		}
 		st.Deleting = append(st.Deleting, text)
 	}
