@@ -78,6 +78,7 @@ func TestCoverage(t *testing.T) {
 		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
 		"elected-on-request", "preferred-znode", "balanced",
 		"old-leader-wrote", "old-leader-refused",
+		"deleted", "deletion-answered", "marker-refuted", "added-while-deleted", "grown",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)
