@@ -68,7 +68,7 @@ type Status struct {
 	// Counts is null where it was not counted: on a standby, or when ZooKeeper was read without a running Baton.
 	Counts     *Counts    `json:"counts"`
 	BadZnodes  []BadZnode `json:"badZnodes"`
-	InProgress []string   `json:"workInProgress"` // held until it is served, or going on
+	InProgress []string   `json:"workInProgress"` // deletions and reassignments that are going on
 	Alarms     []Alarm    `json:"alarms"`
 }
 

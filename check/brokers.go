@@ -113,6 +113,7 @@ func (e *evaluation) protocols() {
 // settings: what the controller decides by, and what it cannot do for the brokers.
 func (e *evaluation) settings() {
 	e.differences()
+	e.policies()
 	rules := []struct {
 		key  string
 		bad  func(string) bool
@@ -120,8 +121,8 @@ func (e *evaluation) settings() {
 		fix  string
 		lvl  Level
 	}{
-		{"create.topic.policy.class.name", given, "topics created through Baton are not judged by it, because it is Java", "create topics with care, or keep the role with the brokers", Warn},
-		{"alter.config.policy.class.name", given, "configs changed through Baton are not judged by it, because it is Java", "change configs through the brokers", Warn},
+		{"create.topic.policy.class.name", given, createUnjudged, "take the key out, or keep the role with the brokers", Fail},
+		{"alter.config.policy.class.name", given, alterUnjudged, "take the key out, or keep the role with the brokers", Fail},
 		{"authorizer.class.name", given, "brokers obey Baton only if its principal is allowed ClusterAction", "allow the principal of Baton's connections ClusterAction on the cluster", Warn},
 		{"zookeeper.set.acl", isTrue, "znodes are protected, and Baton cannot authenticate with ZooKeeper yet", "run zookeeper-security-migration with unsecure, or wait for that release", Fail},
 	}
@@ -134,6 +135,24 @@ func (e *evaluation) settings() {
 		}
 		for _, v := range sortedKeys(byValue) {
 			e.add(r.lvl, r.key, r.fix, "%s on brokers %s: %s", v, some(byValue[v]), r.text)
+		}
+	}
+}
+
+// Policies are Java classes, which Baton cannot run: what they forbid would be allowed.
+const (
+	createUnjudged = "topics created through Baton are not judged by it, because it is Java"
+	alterUnjudged  = "configs changed through Baton are not judged by it, because it is Java"
+)
+
+// policies refuses those that Baton itself is configured with; settings asks the brokers.
+func (e *evaluation) policies() {
+	for _, p := range []struct{ key, class, text string }{
+		{"create.topic.policy.class.name", e.Config.CreateTopicPolicy, createUnjudged},
+		{"alter.config.policy.class.name", e.Config.AlterConfigPolicy, alterUnjudged},
+	} {
+		if given(p.class) {
+			e.add(Fail, p.key, "take the key out, or keep the role with the brokers", "%s in Baton's own configuration: %s", p.class, p.text)
 		}
 	}
 }

@@ -157,16 +157,17 @@ func (e *evaluation) role() {
 }
 
 func (e *evaluation) work() {
-	const fix = "let it finish under the brokers' controller, then check again: a claim is refused until then"
-	if items := e.Role.InProgress; len(items) > 0 {
-		e.add(Fail, "work in progress", fix, "%s", some(items))
-		return
+	var items []string
+	if len(e.Topics.Deleting) > 0 {
+		items = append(items, "deletions will go on: "+some(e.Topics.Deleting))
 	}
-	if n := len(e.Topics.Reassigning); n > 0 {
-		e.add(OK, "work in progress", "", "no topic is being deleted; reassignments will go on: %s", some(e.Topics.Reassigning))
-		return
+	if len(e.Topics.Reassigning) > 0 {
+		items = append(items, "reassignments will go on: "+some(e.Topics.Reassigning))
 	}
-	e.add(OK, "work in progress", "", "no topic is being deleted or reassigned")
+	if len(items) == 0 {
+		items = []string{"no topic is being deleted or reassigned"}
+	}
+	e.add(OK, "work in progress", "", "%s", strings.Join(items, "; "))
 }
 
 func (e *evaluation) unreadable() {

@@ -59,6 +59,7 @@ type Range struct{ Min, Max int16 }
 type Topics struct {
 	Count, Partitions, Leaderless int
 	Bad                           []planner.Bad
+	Deleting                      []string           // topics with a marker in /admin/delete_topics
 	Reassigning                   []string           // topics with adding or removing replicas
 	OnBatons                      map[int32][]string // by id: topics with replicas on an id of a Baton or on ours
 }

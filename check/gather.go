@@ -24,6 +24,7 @@ type Reader interface {
 	ClusterID(ctx context.Context) (string, error) // "" if there is none
 	ReadRole(ctx context.Context) (zkstore.RoleView, error)
 	Batons(ctx context.Context) ([]int32, error)
+	Deletions(ctx context.Context) ([]string, error) // the markers in /admin/delete_topics
 	Brokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error)
 	Topics(ctx context.Context) ([]planner.TopicRead, []planner.StateRead, error)
 	Close()
@@ -99,6 +100,8 @@ func (f *Facts) read(ctx context.Context, r Reader) {
 	topics, states, err := r.Topics(ctx)
 	failed("/brokers/topics", err)
 	f.Topics = sum(topics, states, append([]int32{int32(f.Config.NodeID)}, f.Batons...))
+	f.Topics.Deleting, err = r.Deletions(ctx)
+	failed("/admin/delete_topics", err)
 }
 
 func (f *Facts) isBaton(id int32) bool {

@@ -27,6 +27,7 @@ import (
 type fakeReader struct {
 	role    zkstore.RoleView
 	batons  []int32
+	doomed  []string
 	brokers []cluster.Broker
 	topics  []planner.TopicRead
 	states  []planner.StateRead
@@ -39,6 +40,7 @@ func (r *fakeReader) HasChroot(context.Context) (bool, error)            { retur
 func (r *fakeReader) ClusterID(context.Context) (string, error)          { return "abc", r.err }
 func (r *fakeReader) ReadRole(context.Context) (zkstore.RoleView, error) { return r.role, r.err }
 func (r *fakeReader) Batons(context.Context) ([]int32, error)            { return r.batons, r.err }
+func (r *fakeReader) Deletions(context.Context) ([]string, error)        { return r.doomed, r.err }
 func (r *fakeReader) Brokers(context.Context) ([]cluster.Broker, []planner.Bad, error) {
 	return r.brokers, []planner.Bad{{Path: "/brokers/ids/9", Reason: "no JSON"}}, r.err
 }

@@ -23,7 +23,6 @@ func ReadStatus(ctx context.Context, c *config.Config, r Reader) (admin.Status, 
 		return st, admin.Unreachable("ZooKeeper: %w", err)
 	}
 	st.Epoch, st.Migration = role.Epoch, role.Migration
-	st.InProgress = append(st.InProgress, role.InProgress...)
 	if h := role.Controller; h != nil {
 		st.Holder = &admin.Holder{ID: h.BrokerID, Kind: admin.HolderBroker, Since: h.Claimed}
 		if role.Bad["/controller"] != "" {
@@ -61,7 +60,17 @@ func readCluster(ctx context.Context, c *config.Config, r Reader, st *admin.Stat
 	if err != nil {
 		return admin.Unreachable("ZooKeeper: %w", err)
 	}
+	deletions, err := r.Deletions(ctx)
+	if err != nil {
+		return admin.Unreachable("ZooKeeper: %w", err)
+	}
 	s := sum(topics, states, nil)
+	for _, name := range deletions {
+		st.InProgress = append(st.InProgress, name+": to be deleted")
+	}
+	for _, name := range s.Reassigning {
+		st.InProgress = append(st.InProgress, name+": being reassigned")
+	}
 	for _, b := range append(bad, s.Bad...) {
 		st.BadZnodes = append(st.BadZnodes, admin.BadZnode{Path: b.Path, Reason: b.Reason})
 	}

@@ -63,9 +63,14 @@ type Topic struct {
 	ID   TopicID
 	// Version is the dataVersion of the topic znode; rewrites of it are conditional.
 	Version int32
+	// Created is the znode's czxid, 0 while it has not been read since we created it.
+	Created int64
 	// Partitions is sorted by Number; numbers are normally dense from 0.
 	Partitions []Partition
-	// Held says why the topic is not led by Baton (being deleted); empty when it is.
+	// Deleting: brokers are told that the topic is gone and to delete their replicas. It is
+	// over only with the topic.
+	Deleting bool
+	// Held says why the topic is not led any more (its deletion); empty when it is.
 	Held string
 }
 

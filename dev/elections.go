@@ -34,7 +34,7 @@ func (e *elections) note(_ int32, n planner.Note) {
 	switch n.Kind {
 	case planner.NoteElection:
 		e.election(n)
-	case planner.NoteAlarm, planner.NoteBad, planner.NoteNotYetServed:
+	case planner.NoteAlarm, planner.NoteBad:
 		e.out.Detail(red, "%s: %s", n.Kind, n.Text)
 	}
 }

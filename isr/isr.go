@@ -15,6 +15,10 @@ import (
 // NoLeader is the leader of a partition that nobody may lead at the moment.
 const NoLeader int32 = -1
 
+// LeaderGone is the leader in metadata of a partition whose topic is being deleted; brokers
+// forget the partition. It is never in ZooKeeper.
+const LeaderGone int32 = -2
+
 // Recovery tells whether the leader was elected from outside the ISR and has not
 // yet said that it is done with recovering (KIP-704).
 type Recovery int8

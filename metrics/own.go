@@ -34,7 +34,7 @@ const maxBadPaths = 50
 type ownSet struct {
 	build, role, untold, connected, badPaths, claimPhase, members *prometheus.GaugeVec
 	badCount, leaseValid, epoch, underMinISR, underReplicated     prometheus.Gauge
-	lastProgress, held, reassigning, endpointConns, hold          prometheus.Gauge
+	lastProgress, reassigning, endpointConns, hold                prometheus.Gauge
 	elections, refused, alarms, retries, endpointRequests         *prometheus.CounterVec
 	conflicts, reclaims, claims, loopBusy, resigns                prometheus.Counter
 	roundTrip                                                     *prometheus.HistogramVec
@@ -60,7 +60,6 @@ func (s *Set) initOwn() {
 	o.alarms = s.counters("baton_alarms_total", "Events an operator should look at.", "kind")
 	o.underReplicated = s.gauge("baton_under_replicated_partitions", "Partitions whose ISR is smaller than their assignment (0 unless active).")
 	o.underMinISR = s.gauge("baton_under_min_isr_partitions", "Partitions whose ISR is smaller than min.insync.replicas (0 unless active).")
-	o.held = s.gauge("baton_held_topics", "Topics not led because of work that is not served yet.")
 	o.reassigning = s.gauge("baton_reassigning_partitions", "Partitions with replicas being added or removed (0 unless active).")
 	o.badCount = s.gauge("baton_bad_znodes", "Znodes that cannot be understood.")
 	o.badPaths = s.gauges("baton_bad_znode_info", "Always 1; the first paths that cannot be understood.", "path")
@@ -137,9 +136,6 @@ func (s *Set) Reclaim() { s.own.reclaims.Inc() }
 
 // Alarm counts something an operator should look at. kind is one of a few fixed words, never a text.
 func (s *Set) Alarm(kind string) { s.own.alarms.WithLabelValues(label(kind)).Inc() }
-
-// HeldTopics is the number of topics not led because of work that is not served yet.
-func (s *Set) HeldTopics(n int) { s.own.held.Set(float64(n)) }
 
 // Source is who has read znodes that cannot be understood.
 type Source string

@@ -236,13 +236,12 @@ func TestEveryMethod(t *testing.T) {
 	s.Conflict()
 	s.Reclaim()
 	s.Alarm("reclaim")
-	s.HeldTopics(2)
 	s.EndpointRequest("Metadata", "served", time.Millisecond)
 	s.EndpointConnections(1)
 	for name, want := range map[string]float64{
 		"kafka_server_sessionexpirelistener_zookeeperexpires_total": 1, "kafka_controller_kafkacontroller_controllerstate": 9,
 		"baton_controller_epoch": 7, "baton_lease_valid": 1, "baton_hold": 1, "baton_conflicts_total": 1, "baton_reclaims_total": 1,
-		"baton_held_topics": 2, "baton_endpoint_connections": 1, "baton_endpoint_requests_total": 1, "baton_claims_total": 1,
+		"baton_endpoint_connections": 1, "baton_endpoint_requests_total": 1, "baton_claims_total": 1,
 	} {
 		wantValue(t, reg, want, name)
 	}

@@ -289,15 +289,15 @@ func TestReclaimBacksOffAndKeepsTheZnode(t *testing.T) {
 	})
 }
 
-// Claiming again is refused when work has come up: then a broker must be able to claim.
+// Claiming again is refused when it would be unsafe: then a broker must be able to claim.
 func TestARefusedReclaimGivesTheRoleUp(t *testing.T) {
 	inWorld(t, 1, func(t *testing.T, w *world) {
 		a := w.join(t, a1, Active)
 		time.Sleep(time.Second)
-		w.change(func(v *zkstore.RoleView) { v.InProgress = []string{"deletion t"} })
+		w.change(func(v *zkstore.RoleView) { v.Bad["/baton/handover"] = "x" })
 		time.Sleep(time.Second)
 		if !a.leads() {
-			t.Fatal("work in progress ended a term")
+			t.Fatal("what cannot be read ended a term")
 		}
 		a.session().store <- controller.ErrReclaim
 		time.Sleep(2 * time.Second)

@@ -100,6 +100,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		UncleanElection: c.UncleanLeaderElection,
 		Partitions:      int32(c.NumPartitions),
 		Factor:          int16(c.DefaultReplicationFactor),
+		DeleteTopics:    c.DeleteTopic,
 		TopicIDs:        protocol.TopicIDs(),
 		LeaderRecovery:  protocol.LeaderRecovery(),
 		MinISR:          int32(c.MinInsyncReplicas),

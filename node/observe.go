@@ -60,7 +60,7 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	case planner.NoteConflict:
 		m.Conflict()
 		log.Info("decided again", zap.String("conflict", n.Text))
-	case planner.NoteAlarm, planner.NoteBad, planner.NoteNotYetServed:
+	case planner.NoteAlarm, planner.NoteBad:
 		m.Alarm(string(n.Kind))
 		log.Error(string(n.Kind), zap.String("text", n.Text))
 		o.node.alarm(n.Text)
@@ -95,8 +95,9 @@ func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 func (o *observer) Stats(st planner.Stats) {
 	m := o.node.metrics
 	m.SetCounts(metrics.Counts{Topics: st.Topics, Partitions: st.Led, Offline: st.Offline, PreferredImbalance: st.Imbalanced,
-		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated, Reassigning: st.Reassigning})
-	m.HeldTopics(len(st.Held))
+		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated, Reassigning: st.Reassigning,
+		TopicsToDelete: st.TopicsToDelete, ReplicasToDelete: st.ReplicasToDelete,
+		TopicsIneligibleToDelete: st.TopicsIneligible, ReplicasIneligibleToDelete: st.ReplicasIneligible})
 	paths := make([]string, len(st.Bad))
 	for i, b := range st.Bad {
 		paths[i] = b.Path
@@ -118,7 +119,7 @@ func kafkaState(event string) int {
 		return 1
 	case "BrokersChanged":
 		return 2
-	case "TopicsChanged", "CreateTopics":
+	case "TopicsChanged", "CreateTopics", "CreatePartitions":
 		return 3
 	case "Continue":
 		return 6 // what goes in slices is the auto rebalance, nearly always
@@ -126,6 +127,8 @@ func kafkaState(event string) int {
 		return 7
 	case "AlterReassignments":
 		return 5
+	case "WorkChanged", "DeleteTopics":
+		return 4
 	case "ControlledShutdown":
 		return 8
 	case "AlterPartition":

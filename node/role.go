@@ -121,9 +121,6 @@ func unsafe(v zkstore.RoleView) string {
 	if v.Migration != "" {
 		why = append(why, "a migration to KRaft is active: "+v.Migration)
 	}
-	if len(v.InProgress) > 0 {
-		why = append(why, "work is in progress that this release does not do: "+strings.Join(v.InProgress, ", "))
-	}
 	return strings.Join(why, "; ")
 }
 

@@ -63,7 +63,6 @@ func TestNext(t *testing.T) {
 		}, resign},
 		"a KRaft controller refuses":  {active, func(v *zkstore.RoleView) { v.Controller.KRaftEpoch = 3 }, refuse},
 		"an active migration refuses": {us, func(v *zkstore.RoleView) { v.Controller, v.Migration = nil, "x" }, refuse},
-		"work in progress refuses":    {active, func(v *zkstore.RoleView) { v.InProgress = []string{"x"} }, refuse},
 		"a handover to us is taken": {us, func(v *zkstore.RoleView) {
 			v.Controller, v.Handover = baton(2_000_002, 12, "b"), &zkstore.Handover{From: 2_000_002, To: 2_000_001, Consent: 5}
 		}, claim},
@@ -80,14 +79,13 @@ func TestNext(t *testing.T) {
 			v.Controller, v.Handover, v.Members = nil, &zkstore.Handover{From: 2_000_003, To: 2_000_002, Consent: 5}, nil
 		}, claim},
 		"a znode of our own session without a term is claimed over": {active, ours, claim},
-		"nor does it stay when claiming would be unsafe":            {active, func(v *zkstore.RoleView) { ours(v); v.InProgress = []string{"x"} }, release},
+		"nor does it stay when claiming would be unsafe":            {active, func(v *zkstore.RoleView) { ours(v); v.Migration = "x" }, release},
 		"nor does it stay under a hold":                             {active, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{} }, release},
 		"the holder obeys a hold":                                   {holding, func(v *zkstore.RoleView) { ours(v); v.Hold = &zkstore.Hold{} }, release},
 		"the holder does not give up for a hold it cannot read": {holding, func(v *zkstore.RoleView) {
 			ours(v)
 			v.Hold, v.Bad["/baton/hold"] = &zkstore.Hold{}, "x"
 		}, keep},
-		"the holder goes on with work that it holds back": {holding, func(v *zkstore.RoleView) { ours(v); v.InProgress = []string{"x"} }, keep},
 		"the holder keeps": {holding, ours, keep},
 		"the holder ignores a view older than its own": {holding, nil, keep},
 		"the holder resigns when the znode is gone":    {holding, func(v *zkstore.RoleView) { ours(v); v.Controller = nil }, resign},

@@ -125,7 +125,7 @@ func (n *Node) fill(out *admin.Status, m *planner.Machine) {
 	for _, b := range st.Bad {
 		out.BadZnodes = append(out.BadZnodes, admin.BadZnode{Path: b.Path, Reason: b.Reason})
 	}
-	out.InProgress = append(out.InProgress, st.Held...)
+	out.InProgress = append(out.InProgress, st.Deleting...)
 	if st.Reassigning > 0 {
 		out.InProgress = append(out.InProgress, fmt.Sprintf("%d partitions being reassigned", st.Reassigning))
 	}
@@ -134,7 +134,6 @@ func (n *Node) fill(out *admin.Status, m *planner.Machine) {
 // fillRole copies what decides about the role.
 func fillRole(out *admin.Status, v zkstore.RoleView) {
 	out.Epoch, out.Migration = v.Epoch, v.Migration
-	out.InProgress = append(out.InProgress, v.InProgress...)
 	for path, why := range v.Bad {
 		out.BadZnodes = append(out.BadZnodes, admin.BadZnode{Path: path, Reason: why})
 	}

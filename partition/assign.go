@@ -35,26 +35,48 @@ func Assign(brokers []Place, n int32, factor int16, seed uint64) ([][]int32, err
 	case int(factor) > len(brokers):
 		return nil, fmt.Errorf("Replication factor: %d larger than available brokers: %d.%w", factor, len(brokers), quiet{ErrTooFew}) //nolint:revive,staticcheck // Kafka's wording
 	}
+	m := uint64(len(brokers))
+	return assign(brokers, 0, int(n), int(factor), int(seed%m), int(seed/m%m)), nil
+}
+
+// Extend places n more partitions of a topic that has some: as Assign would, starting and
+// shifting by the position of the broker that leads partition 0, or of the next one that is
+// there (05.7).
+func Extend(brokers []Place, have, n int32, factor int16, leader int32) ([][]int32, error) {
+	if _, err := Assign(brokers, min(n, 1), factor, 0); err != nil {
+		return nil, err
+	}
+	ids := make([]int32, len(brokers))
+	for i, b := range brokers {
+		ids[i] = b.ID
+	}
+	slices.Sort(ids)
+	start := max(0, slices.IndexFunc(ids, func(id int32) bool { return id >= leader }))
+	return assign(brokers, int(have), int(n), int(factor), start, start), nil
+}
+
+// assign places partitions from up to from+n.
+func assign(brokers []Place, from, n, factor, start, shift int) [][]int32 {
 	list, racks := arrange(brokers)
 	m := len(list)
-	start, shift := int(seed%uint64(m)), int(seed/uint64(m)%uint64(m))
 	out := make([][]int32, n)
-	for p := range int(n) {
+	for i := range n {
+		p := from + i
 		if p > 0 && p%m == 0 {
 			shift++
 		}
 		first := (p + start) % m
 		if racks > 1 {
-			out[p] = spreadRacks(list, first, shift*racks, int(factor), racks)
+			out[i] = spreadRacks(list, first, shift*racks, factor, racks)
 			continue
 		}
 		replicas := []int32{list[first].ID}
-		for j := range int(factor) - 1 {
+		for j := range factor - 1 {
 			replicas = append(replicas, list[follower(first, shift+j, m)].ID)
 		}
-		out[p] = replicas
+		out[i] = replicas
 	}
-	return out, nil
+	return out
 }
 
 // quiet lets an error be matched without adding to the text.

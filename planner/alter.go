@@ -70,8 +70,8 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 // waits for that one's outcome.
 func (m *Machine) alter(it *alterItem) {
 	p := m.im.Partition(it.id)
-	if p == nil && m.badTopics[it.id.Topic] == "" {
-		// The topic is gone, or not heard of yet; there is nothing the leader could count on.
+	if p == nil && m.badTopics[it.id.Topic] == "" || p != nil && m.im.Topic(it.id.Topic).Deleting {
+		// The topic is gone, going, or not heard of yet; there is nothing the leader could count on.
 		m.answerAlter(it, kerr.OperationNotAttempted, isr.LeaderAndISR{})
 		return
 	}

@@ -48,6 +48,7 @@ func (m *Machine) brokersChanged(e BrokersChanged) {
 		m.touchAllOn(id)
 	}
 	m.repairAll()
+	m.lookAtDeletions()
 }
 
 func sameAddress(a, b cluster.Broker) bool {
@@ -64,13 +65,17 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 	l := newLedger(b.Epoch)
 	m.ledgers[b.ID] = l
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-		if p.Known {
-			l.um[partition.ID{Topic: t.Name, Number: p.Number}] = struct{}{}
+		id := partition.ID{Topic: t.Name, Number: p.Number}
+		switch {
+		case t.Deleting:
+			l.gone[id] = struct{}{} // it may be the same process as before, with what it knew
+		case p.Known:
+			l.um[id] = struct{}{}
 		}
 	})
 	hosted := m.im.PartitionsOn(b.ID)
 	for _, id := range hosted {
-		if p := m.im.Partition(id); p.Known {
+		if p := m.im.Partition(id); p.Known && !m.im.Topic(id.Topic).Deleting {
 			l.lai[id] = m.isNewOn(b.ID, id, p)
 			m.announceMetadata(id)
 		}

@@ -23,6 +23,10 @@ func (m *Machine) call(c Call) {
 		m.electLeaders(c.Token, b)
 	case AlterReassignments:
 		m.alterReassignments(c.Token, b)
+	case DeleteTopics:
+		m.deleteTopics(c.Token, b)
+	case CreatePartitions:
+		m.createPartitions(c.Token, b)
 	}
 }
 
@@ -46,6 +50,18 @@ func notController(body CallBody) ReplyBody {
 		return ElectLeadersReply{Err: kerr.NotController}
 	case AlterReassignments:
 		return AlterReassignmentsReply{Err: kerr.NotController}
+	case DeleteTopics:
+		r := DeleteTopicsReply{}
+		for _, t := range b.Topics {
+			r.Topics = append(r.Topics, DeletedTopic{Name: t.Name, ID: t.ID, Err: kerr.NotController})
+		}
+		return r
+	case CreatePartitions:
+		r := CreatePartitionsReply{}
+		for _, t := range b.Topics {
+			r.Topics = append(r.Topics, GrownTopic{Name: t.Name, Err: kerr.NotController})
+		}
+		return r
 	}
 	return nil
 }
@@ -87,6 +103,12 @@ func (m *Machine) failCalls() {
 	for _, c := range m.moveCalls {
 		m.reply(c.token, AlterReassignmentsReply{Err: kerr.NotController})
 	}
+	for _, c := range m.deletes {
+		m.reply(c.token, notController(c.body))
+	}
+	for _, c := range m.grows {
+		m.reply(c.token, notController(c.body))
+	}
 }
 
 // settleCalls answers the calls that have become answerable.
@@ -95,6 +117,8 @@ func (m *Machine) settleCalls() {
 	m.settleCreates()
 	m.settleElections()
 	m.settleMoves()
+	m.settleDeletes()
+	m.settleGrows()
 }
 
 // staleEpoch reports whether a broker speaks as another incarnation than the one

@@ -63,7 +63,7 @@ func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
 	if t.Name == "__cluster_metadata" {
 		return nil, refuse(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", t.Name)
 	}
-	if m.im.Topic(t.Name) != nil || m.badTopics[t.Name] != "" {
+	if old := m.im.Topic(t.Name); old != nil && !old.Deleting || m.badTopics[t.Name] != "" {
 		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' already exists.", t.Name)
 	}
 	if t.Assignment != nil && (t.Partitions != -1 || t.Factor != -1) {

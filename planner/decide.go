@@ -214,6 +214,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 	}
 	m.touch(c.id)
 	m.wakeWaiting(c.id)
+	m.look(c.id.Topic)
 }
 
 func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
@@ -322,14 +323,14 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 }
 
 func (m *Machine) refreshed(s StateRead) {
-	p := m.im.Partition(s.ID)
+	asked, p := m.reads[s.ID] != nil, m.im.Partition(s.ID)
 	overtaken := m.readDone(p, s)
-	if p == nil {
-		return
+	if p == nil || !p.Known && !asked {
+		return // it was asked for a topic of the same name that is gone
 	}
 	if c := m.inflight[s.ID]; c != nil { // the write's own outcome is newer, if it has one
 		c.missed = c.missed || s.State.PartitionEpoch > p.State.PartitionEpoch
-	} else if !overtaken {
+	} else if !overtaken && !m.im.Topic(s.ID.Topic).Deleting {
 		m.adopt(p, s)
 		m.touch(s.ID)
 	}

@@ -70,7 +70,7 @@ func (m *Machine) electLeaders(token uint64, c ElectLeaders) {
 		results: map[partition.ID]*ElectionResult{}}
 	if c.All {
 		m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-			if p.Known && !m.deleting[t.Name] { // brokers know no others
+			if p.Known && !m.queued(t) { // brokers know no others
 				e.asked = append(e.asked, partition.ID{Topic: t.Name, Number: p.Number})
 			}
 		})
@@ -140,7 +140,7 @@ func (m *Machine) notElectable(e *election, id partition.ID) *refusal {
 		unavailable = kerr.EligibleLeadersNotAvailable
 	}
 	switch {
-	case m.deleting[id.Topic] && p != nil:
+	case t != nil && m.queued(t) && p != nil:
 		return refuse(kerr.InvalidTopicException, "The topic is being deleted")
 	case p == nil:
 		return refuse(kerr.UnknownTopicOrPartition, "The partition does not exist.")

@@ -34,6 +34,7 @@ type Bad struct {
 type TopicRead struct {
 	Name    string
 	Version int32 // dataVersion of the topic znode
+	Created int64 // its czxid
 	ID      cluster.TopicID
 	// FreshID is a random id from the shell, used if the topic has none and the
 	// inter-broker protocol has topic ids.
@@ -95,8 +96,8 @@ type TopicsChanged struct {
 	Gone   []string
 }
 
-// WorkChanged is the whole content of /admin/delete_topics, a duty that is not built yet,
-// so its topics are held, and of /admin/reassign_partitions.
+// WorkChanged is the whole content of /admin/delete_topics and of
+// /admin/reassign_partitions.
 type WorkChanged struct {
 	Deleting    []string
 	Reassigning LegacyReassignments
@@ -201,7 +202,7 @@ type Call struct {
 }
 
 // CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
-// CreateTopics, ElectLeaders, AlterReassignments.
+// CreateTopics, DeleteTopics, CreatePartitions, ElectLeaders, AlterReassignments.
 type CallBody interface{ call() }
 
 // AlterPartition is an ISR change request (api 56, v0–3) of a leader.
@@ -261,6 +262,33 @@ type NewTopic struct {
 	Seed uint64
 }
 
+// DeleteTopics (api 20, v0–6).
+type DeleteTopics struct {
+	Topics  []DoomedTopic
+	Timeout Millis
+}
+
+// DoomedTopic is one topic to delete: by ID, or by Name where ID is zero.
+type DoomedTopic struct {
+	Name string
+	ID   cluster.TopicID
+}
+
+// CreatePartitions (api 37, v0–3).
+type CreatePartitions struct {
+	Topics       []MorePartitions
+	ValidateOnly bool
+	Timeout      Millis
+}
+
+// MorePartitions is one topic that is to have Count partitions. Assignments are those of
+// the new partitions, nil if they are to be placed automatically.
+type MorePartitions struct {
+	Name        string
+	Count       int32
+	Assignments [][]int32
+}
+
 // TopicConfig is one configuration of a new topic; Value nil is an error in Kafka.
 type TopicConfig struct {
 	Name  string
@@ -307,12 +335,15 @@ func (AllocateProducerIDs) call() {}
 func (CreateTopics) call()        {}
 func (ElectLeaders) call()        {}
 func (AlterReassignments) call()  {}
+func (DeleteTopics) call()        {}
+func (CreatePartitions) call()    {}
 
 // Settings are the parts of the configuration that decisions depend on.
 type Settings struct {
 	UncleanElection bool  // unclean.leader.election.enable, static
 	Partitions      int32 // num.partitions
 	Factor          int16 // default.replication.factor
+	DeleteTopics    bool  // delete.topic.enable
 	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
 	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit

@@ -17,6 +17,9 @@ type ledger struct {
 	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
 	um    map[partition.ID]struct{}
 	sr    map[partition.ID]struct{} // StopReplica without delete
+	// gone are partitions of topics that are deleted, or about to be: the broker is to
+	// forget them before it hears anything else.
+	gone map[partition.ID]struct{}
 	// removals are the replicas to stop and delete, see stopdelete.go.
 	removals map[partition.ID]*removal
 	// whole: at some moment nothing of um was left, so that the broker knows every partition.
@@ -59,19 +62,20 @@ type outstanding struct {
 	knows map[int32]bool
 	// removals: the request is a StopReplica with delete, items is empty then.
 	removals map[partition.ID]*removal
+	gone     map[partition.ID]bool // UpdateMetadata: what it has the broker forget
 }
 
 func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
 		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
-		removals: map[partition.ID]*removal{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
+		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
 	}
 }
 
 func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
 
-// forget drops what was still to be told of a partition, but not that its log is to be
-// deleted: a broker that has it must lose it before the name comes back.
+// forget drops what was still to be told of a partition, but not that it is gone and that
+// its log is to be deleted: a broker must hear so before the name comes back.
 func (l *ledger) forget(id partition.ID) {
 	delete(l.lai, id)
 	delete(l.um, id)
@@ -99,12 +103,18 @@ func (l *ledger) untell() {
 		}
 	}
 	l.putBack(0)
+	for id := range l.out.gone {
+		l.gone[id] = struct{}{}
+	}
 	l.out = nil
 }
 
 // announceLeadership has all replicas told of a new leader epoch, and everybody of the
 // new state.
 func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
+	if m.im.Topic(id.Topic).Deleting {
+		return
+	}
 	for _, b := range p.Told().Replicas {
 		if l := m.ledgers[b]; l != nil {
 			l.addLAI(id, m.isNewOn(b, id, p))
@@ -116,7 +126,7 @@ func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
 
 // announceMetadata has all brokers told of a partition's state, if it has one.
 func (m *Machine) announceMetadata(id partition.ID) {
-	if p := m.im.Partition(id); p == nil || !p.Known {
+	if p := m.im.Partition(id); p == nil || !p.Known || m.im.Topic(id.Topic).Deleting {
 		return // it would be an empty request to everybody
 	}
 	for _, l := range m.ledgers {

@@ -41,7 +41,11 @@ type Machine struct {
 	topicWrites map[string]uint64
 	fresh       map[string]cluster.TopicID // ids for topics that have none
 	creating    map[string]bool            // CreateTopic under way, and not gone since
-	deleting    map[string]bool
+	deleting    map[string]bool            // markers that were there last
+	deletions   map[string]*deletion       // see delete.go
+	lookAt      map[string]struct{}        // deletions to be pursued before the step ends
+	graves      map[string]grave           // topics that were deleted a short while ago
+	cleaning    *deletion                  // whose znodes are being removed
 	badTopics   map[string]string
 	unreadable  map[string][]Bad // by scope
 	// unclean holds topic configurations read for this step, asked those under way.
@@ -54,6 +58,8 @@ type Machine struct {
 	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
 	leavings []*shutdownCall
 	creates  []*createCall
+	deletes  []*deleteCall
+	grows    []*growCall
 	// elections are those wanted by somebody; wanted finds those of a partition that wait to
 	// be held, wantedCount is how many.
 	elections   []*election
@@ -93,8 +99,8 @@ func (m *Machine) reset() {
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
-		wanted:   map[partition.ID][]*election{},
-		deleting: map[string]bool{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
+		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
+		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]*stateRead{},
@@ -197,6 +203,7 @@ func (m *Machine) settle() {
 	}
 	m.reassignTopics(ids)
 	clear(m.unclean)
+	m.settleDeletions()
 	m.settleCalls()
 	m.moreElections()
 	m.tell()
@@ -266,6 +273,8 @@ func (m *Machine) tick() {
 	m.rebalanceTick()
 	m.electionsTick()
 	m.reassignTick()
+	m.lookAtDeletions()
+	m.forgetGraves()
 	paths := m.handled
 	m.handled = nil
 	m.deleteNotifications(paths)

@@ -39,7 +39,8 @@ type Write struct {
 }
 
 // WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
-// DeleteNotifications, SetLegacyReassignments.
+// DeleteNotifications, SetLegacyReassignments, ConfirmMarker, MarkTopic, DropMarker,
+// DeleteTopic.
 type WriteBody interface{ write() }
 
 // SetState replaces a state znode of version State.PartitionEpoch (the version
@@ -86,12 +87,40 @@ type SetLegacyReassignments struct {
 	Left    []Reassignment
 }
 
+// ConfirmMarker finds out whether a topic and its marker under /admin/delete_topics are both
+// there: a Conflict if not. It changes nothing.
+type ConfirmMarker struct{ Topic string }
+
+// MarkTopic creates the marker of a topic; one that is there already is as good. A topic
+// that does not exist is a Conflict.
+type MarkTopic struct{ Topic string }
+
+// DropMarker removes a marker, if it is there. Unless Known says that the topic is known to
+// exist, its existence is a Conflict.
+type DropMarker struct {
+	Topic string
+	Known bool
+}
+
+// DeleteTopic removes a slice of a topic's znodes: state and partition znodes first; when
+// those are gone the topic's, its configuration and its marker, together. The Result says
+// whether there is More. A topic znode of another version is a Conflict; that it is gone
+// already is fine.
+type DeleteTopic struct {
+	Name    string
+	Version int32
+}
+
 func (SetState) write()            {}
 func (CreateState) write()         {}
 func (SetTopic) write()            {}
 func (CreateTopic) write()         {}
 func (NextProducerIDs) write()     {}
 func (DeleteNotifications) write() {}
+func (ConfirmMarker) write()       {}
+func (MarkTopic) write()           {}
+func (DropMarker) write()          {}
+func (DeleteTopic) write()         {}
 
 func (SetLegacyReassignments) write() {}
 
@@ -117,6 +146,7 @@ type Result struct {
 	Start   int64     // Applied NextProducerIDs: first id of the block
 	Length  int32     // Applied NextProducerIDs: number of ids
 	Reason  string
+	More    bool  // Applied DeleteTopic: there are znodes left
 	Bad     []Bad // Failed NextProducerIDs: the znode cannot be understood
 }
 
@@ -185,7 +215,7 @@ type Reply struct {
 	Body  ReplyBody
 }
 
-// ReplyBody is one of the five below, matching the call.
+// ReplyBody is one of those below, matching the call.
 type ReplyBody interface{ reply() }
 
 // AlterPartitionReply answers AlterPartition. Err is the top-level error, nil if none;
@@ -261,31 +291,53 @@ type AlterReassignmentsItem struct {
 	Message string
 }
 
+// DeleteTopicsReply has one entry for each topic of the request, in its order.
+type DeleteTopicsReply struct{ Topics []DeletedTopic }
+
+// DeletedTopic is one topic's answer. Name is empty where an id belongs to no topic; ID is
+// zero where the request had the name.
+type DeletedTopic struct {
+	Name string
+	ID   cluster.TopicID
+	Err  *kerr.Error
+}
+
+// CreatePartitionsReply has one entry for each topic of the request, in its order.
+type CreatePartitionsReply struct{ Topics []GrownTopic }
+
+// GrownTopic is one topic's answer. Message explains Err.
+type GrownTopic struct {
+	Name    string
+	Err     *kerr.Error
+	Message string
+}
+
 func (AlterPartitionReply) reply()      {}
 func (ControlledShutdownReply) reply()  {}
 func (AllocateProducerIDsReply) reply() {}
 func (CreateTopicsReply) reply()        {}
 func (AlterReassignmentsReply) reply()  {}
+func (DeleteTopicsReply) reply()        {}
+func (CreatePartitionsReply) reply()    {}
 
 // NoteKind says what a Note is about.
 type NoteKind string
 
 // Kinds of notes; the executor logs and counts them.
 const (
-	NoteElection     NoteKind = "election"      // a committed change of leader or ISR by us
-	NoteISRChange    NoteKind = "isr-change"    // a committed AlterPartition
-	NoteRefused      NoteKind = "refused"       // an AlterPartition item not accepted
-	NoteBroker       NoteKind = "broker"        // a broker came, went, bounced, moved or is leaving
-	NoteTopic        NoteKind = "topic"         // a topic came, grew, was repaired, held or went
-	NoteBad          NoteKind = "bad-znode"     // a znode that cannot be understood
-	NoteTold         NoteKind = "told"          // a broker refused or failed a request
-	NoteAlarm        NoteKind = "alarm"         // an operator should look
-	NoteDirectory    NoteKind = "log-directory" // a replica went offline or came back
-	NoteWriteFailed  NoteKind = "write-failed"  // a write that was not applied, tried again later
-	NoteConflict     NoteKind = "conflict"      // a write found another version and was decided again
-	NoteNotYetServed NoteKind = "not-served"    // work that a later release will do
-	NoteNoElection   NoteKind = "not-elected"   // an election asked for that came to nothing
-	NoteElections    NoteKind = "elections"     // what came of those asked for, or why leaders go home
+	NoteElection    NoteKind = "election"      // a committed change of leader or ISR by us
+	NoteISRChange   NoteKind = "isr-change"    // a committed AlterPartition
+	NoteRefused     NoteKind = "refused"       // an AlterPartition item not accepted
+	NoteBroker      NoteKind = "broker"        // a broker came, went, bounced, moved or is leaving
+	NoteTopic       NoteKind = "topic"         // a topic came, grew, was repaired, held or went
+	NoteBad         NoteKind = "bad-znode"     // a znode that cannot be understood
+	NoteTold        NoteKind = "told"          // a broker refused or failed a request
+	NoteAlarm       NoteKind = "alarm"         // an operator should look
+	NoteDirectory   NoteKind = "log-directory" // a replica went offline or came back
+	NoteWriteFailed NoteKind = "write-failed"  // a write that was not applied, tried again later
+	NoteConflict    NoteKind = "conflict"      // a write found another version and was decided again
+	NoteNoElection  NoteKind = "not-elected"   // an election asked for that came to nothing
+	NoteElections   NoteKind = "elections"     // what came of those asked for, or why leaders go home
 )
 
 // Note is something worth logging, counting or journalling; decisions never depend

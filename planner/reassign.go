@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"baton/cluster"
+	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
 
@@ -119,6 +120,19 @@ func (d *dismissal) broker(b int32) *dismissed {
 	return x
 }
 
+// dropDismissals: the topic is being deleted. Replicas that its partitions did not need any
+// more are in nobody's way, but a log that stayed would meet the next topic of the name.
+func (m *Machine) dropDismissals(id partition.ID) {
+	if d := m.dismissals[id]; d != nil {
+		for _, b := range slices.Sorted(maps.Keys(d.brokers)) {
+			if !d.brokers[b].done {
+				m.stopAndDelete(b, id, epoch.Deleting, func(int16) {})
+			}
+		}
+		delete(m.dismissals, id)
+	}
+}
+
 // dismiss has the replicas deleted that a partition does not need any more: the removed
 // ones once a reassignment has settled, and those that the assignment does not name. It is
 // called when leader and ISR are as they should be.
@@ -148,7 +162,7 @@ func (m *Machine) dismiss(id partition.ID, p *cluster.Partition) {
 			}
 			delete(d.brokers, b)
 		case x.outside || settled:
-			m.askRemoval(id, p, b, x)
+			m.askDismissal(id, p, b, x)
 		}
 	}
 	if len(d.brokers) == 0 && !settled {
@@ -156,8 +170,8 @@ func (m *Machine) dismiss(id partition.ID, p *cluster.Partition) {
 	}
 }
 
-// askRemoval asks a broker once in each of its lives, and again after a refusal.
-func (m *Machine) askRemoval(id partition.ID, p *cluster.Partition, b int32, x *dismissed) {
+// askDismissal asks a broker once in each of its lives, and again after a refusal.
+func (m *Machine) askDismissal(id partition.ID, p *cluster.Partition, b int32, x *dismissed) {
 	l := m.ledgers[b]
 	if l == nil || x.done || x.on == l || x.again > m.now {
 		return // one that is not registered is asked when it is back
@@ -181,11 +195,6 @@ func (m *Machine) askRemoval(id partition.ID, p *cluster.Partition, b int32, x *
 		}
 		m.touch(id)
 	})
-	r := l.removals[id]
-	if r == nil {
-		r = l.out.removals[id] // under way already
-	}
-	r.unlessNeeded = true
 }
 
 // removed reports whether a settled reassignment can end: live brokers have deleted what

@@ -127,6 +127,9 @@ func (m *Machine) startMoves(t *cluster.Topic, parts []PartitionRead) (written [
 			wait = append(wait, it)
 			continue
 		}
+		if m.queued(t) && it.Replicas != nil {
+			p = nil // to be deleted; what is in progress may be cancelled, as the deletion waits for it
+		}
 		next, err := m.nextAssignment(p, it.Reassignment)
 		if err != nil {
 			it.answer(err)
@@ -169,7 +172,7 @@ func (m *Machine) movesWritten(name string, version int32, items []*moveItem, r 
 	}
 }
 
-// refuseMoves answers what was asked about a topic that is unknown or being deleted.
+// refuseMoves answers what was asked about a topic that is unknown or to be deleted.
 func (m *Machine) refuseMoves(name string) {
 	for _, it := range m.moves[name] {
 		_, err := m.nextAssignment(nil, it.Reassignment)

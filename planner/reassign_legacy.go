@@ -92,11 +92,14 @@ func (m *Machine) startLegacy(t *cluster.Topic, parts []PartitionRead) (changed 
 				continue
 			}
 			next := now.ReassignTo(target)
-			if keepsRecords(p, next) {
+			if !m.queued(t) && keepsRecords(p, next) {
 				parts[i].Assignment, changed = next, true
 				continue
 			}
 			why = fmt.Sprintf("of %v none is in sync", next.Replicas)
+			if m.queued(t) {
+				why = "its topic is to be deleted"
+			}
 		}
 		m.legacy.drop(id)
 		m.note(Note{Kind: NoteAlarm, Broker: -1, Partition: id, Text: fmt.Sprintf("%s: %v is not reassigned: %s", pathReassign, id, why)})

@@ -61,7 +61,7 @@ func (m *Machine) rebalanceStep() {
 // weigh counts a topic's partitions by preferred leader and returns how many there are.
 func (m *Machine) weigh(topic string) int {
 	t := m.im.Topic(topic)
-	if t == nil || t.Held != "" || m.deleting[topic] {
+	if t == nil || m.queued(t) {
 		return 1
 	}
 	for i := range t.Partitions {

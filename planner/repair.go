@@ -82,12 +82,20 @@ func (m *Machine) rewriteTopic(t *cluster.Topic, id cluster.TopicID, parts []Par
 			m.topicRewritten(t, id, parts, r)
 		}
 		then(r)
-		m.touchTopic(name)
-		for _, p := range parts {
-			m.wakeWaiting(partition.ID{Topic: name, Number: p.Number})
-		}
+		m.topicSettled(name)
 	})
 	m.topicWrites[name] = seq
+}
+
+// topicSettled goes on with what waited for a write of a topic znode.
+func (m *Machine) topicSettled(name string) {
+	m.touchTopic(name)
+	m.look(name)
+	if t := m.im.Topic(name); t != nil {
+		for i := range t.Partitions {
+			m.wakeWaiting(partition.ID{Topic: name, Number: t.Partitions[i].Number})
+		}
+	}
 }
 
 func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []PartitionRead, r Result) {
@@ -95,6 +103,10 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 		// The topic's own watch brings what is there now; a broker's registration tries again too.
 		m.note(Note{Kind: NoteWriteFailed, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
 			Text: fmt.Sprintf("topic %s was not rewritten: %s", t.Name, r.Reason)})
+		return
+	}
+	if t.Deleting {
+		t.Version = r.Version
 		return
 	}
 	next := *t
@@ -111,6 +123,7 @@ func (m *Machine) topicRewritten(t *cluster.Topic, id cluster.TopicID, parts []P
 	delete(m.fresh, t.Name)
 	named := t.ID != next.ID
 	m.im.PutTopic(next)
+	m.rehold(m.im.Topic(t.Name))
 	for i := range next.Partitions {
 		p := &next.Partitions[i]
 		pid := partition.ID{Topic: t.Name, Number: p.Number}

@@ -23,7 +23,7 @@ var commands map[string]func(*world)
 
 func init() {
 	commands = map[string]func(*world){
-		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]:
+		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]:
 		// the role, and all that was read
 		"claim": claim,
 		// brokers, topics, refresh: what was read, as input
@@ -107,6 +107,23 @@ func init() {
 		"create": create,
 		// reassign t-0=1,2 t-1=cancel … [timeout=MS]
 		"reassign": reassign,
+		// delete NAME|id=N … [timeout=MS]: DeleteTopics
+		"delete": deleteTopics,
+		// grow NAME COUNT [1,2;2,3] [timeout=MS] [validate]: CreatePartitions
+		"grow": grow,
+		// stats: what the metrics say of deletions
+		"stats": func(w *world) {
+			st := w.m.Stats()
+			w.printf("topics to delete %d, ineligible %d; replicas to delete %d, ineligible %d", st.TopicsToDelete, st.TopicsIneligible, st.ReplicasToDelete, st.ReplicasIneligible)
+			for _, d := range st.Deleting {
+				w.printf("%s", d)
+			}
+		},
+		// more TOPIC: a slice of the topic's znodes is gone, and there are others
+		"more": func(w *world) {
+			x := w.takeWrite("znodes-" + w.args.rest()[0])
+			w.step(planner.Committed{Results: []planner.Result{{Seq: x.Seq, More: true}}})
+		},
 		// tick [after=MS]
 		"tick": func(w *world) { w.step(planner.Tick{}) },
 		"lose": func(w *world) {
@@ -121,7 +138,7 @@ func init() {
 func claim(w *world) {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"),
-		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000,
+		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"),
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
 	}
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
@@ -304,6 +321,32 @@ func reassign(w *world) {
 		}
 		body.Items = append(body.Items, r)
 	}
+	w.call(body)
+}
+
+func deleteTopics(w *world) {
+	body := planner.DeleteTopics{Timeout: planner.Millis(w.num("timeout", 30000))}
+	for _, name := range w.args.rest() {
+		t := planner.DoomedTopic{Name: name}
+		if id, ok := strings.CutPrefix(name, "id="); ok {
+			t = planner.DoomedTopic{ID: cluster.TopicID{byte(w.parseNum(id))}} //nolint:gosec // small
+		}
+		body.Topics = append(body.Topics, t)
+	}
+	w.call(body)
+}
+
+func grow(w *world) {
+	body := planner.CreatePartitions{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
+	rest := w.args.rest()
+	t := planner.MorePartitions{Name: rest[0], Count: int32(w.parseNum(rest[1]))} //nolint:gosec // small
+	if len(rest) > 2 {
+		t.Assignments = [][]int32{}
+		for l := range strings.SplitSeq(rest[2], ";") {
+			t.Assignments = append(t.Assignments, w.list(strings.Trim(l, "-")))
+		}
+	}
+	body.Topics = []planner.MorePartitions{t}
 	w.call(body)
 }
 

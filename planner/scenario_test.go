@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"baton/epoch"
+	"baton/isr"
 	"baton/partition"
 	"baton/planner"
 
@@ -187,6 +188,14 @@ func target(b planner.WriteBody) string {
 		return "producer-ids"
 	case planner.SetLegacyReassignments:
 		return "legacy"
+	case planner.MarkTopic:
+		return "mark-" + b.Topic
+	case planner.ConfirmMarker:
+		return "marker-" + b.Topic
+	case planner.DropMarker:
+		return "drop-" + b.Topic
+	case planner.DeleteTopic:
+		return "znodes-" + b.Name
 	}
 	return "notifications"
 }
@@ -231,6 +240,14 @@ func showWrite(b planner.WriteBody) string {
 		return fmt.Sprintf("producer-ids: the next block, for %d", b.Broker)
 	case planner.SetLegacyReassignments:
 		return fmt.Sprintf("legacy: left %v, over version %d", b.Left, b.Version)
+	case planner.MarkTopic:
+		return "mark-" + b.Topic
+	case planner.ConfirmMarker:
+		return fmt.Sprintf("marker-%s: is it there, and the topic?", b.Topic)
+	case planner.DropMarker:
+		return fmt.Sprintf("drop-%s: the marker goes, the topic known: %v", b.Topic, b.Known)
+	case planner.DeleteTopic:
+		return fmt.Sprintf("znodes-%s: a slice of them goes, at version %d", b.Name, b.Version)
 	}
 	return fmt.Sprintf("notifications: %+v", b)
 }
@@ -283,6 +300,14 @@ func showRequest(r planner.Request) string {
 	}
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
+			switch {
+			case r.Delete:
+				text += fmt.Sprintf("\n    %s-%d: epoch %d", t.Name, p.Number, p.State.LeaderEpoch)
+				continue
+			case p.State.Leader == isr.LeaderGone:
+				text += fmt.Sprintf("\n    %s-%d: gone, leader %d epoch %d", t.Name, p.Number, p.State.Leader, p.State.LeaderEpoch)
+				continue
+			}
 			text += fmt.Sprintf("\n    %s-%d: %s", t.Name, p.Number, showState(p.State, true))
 			if p.IsNew {
 				text += " new"
@@ -299,7 +324,7 @@ func showRequest(r planner.Request) string {
 }
 
 func showReply(b planner.ReplyBody) string {
-	var out []string
+	out := showGrownOrDeleted(b)
 	switch r := b.(type) {
 	case planner.AlterPartitionReply:
 		if r.Err != nil {
@@ -362,4 +387,26 @@ func showReply(b planner.ReplyBody) string {
 	}
 	sort.Strings(out)
 	return strings.Join(out, "; ")
+}
+
+func showGrownOrDeleted(b planner.ReplyBody) (out []string) {
+	switch r := b.(type) {
+	case planner.DeleteTopicsReply:
+		for _, t := range r.Topics {
+			text := fmt.Sprintf("%q deleted", t.Name)
+			if t.Err != nil {
+				text = fmt.Sprintf("%q id %d: %s", t.Name, t.ID[0], t.Err.Message)
+			}
+			out = append(out, text)
+		}
+	case planner.CreatePartitionsReply:
+		for _, t := range r.Topics {
+			text := t.Name + " has grown"
+			if t.Err != nil {
+				text = fmt.Sprintf("%s %s: %s", t.Name, t.Err.Message, t.Message)
+			}
+			out = append(out, text)
+		}
+	}
+	return out
 }

@@ -18,10 +18,12 @@ type Stats struct {
 	Imbalanced int
 	Brokers    map[int32]BrokerStats
 	Bad        []Bad    // znodes that cannot be understood now
-	Held       []string // topics that are not led, and why
+	Deleting   []string // topics that are deleted, or are to be, and what their deletion waits for
 	Inflight   int      // state writes under way
 	// Reassigning counts partitions with replicas being added or removed.
 	Reassigning int
+	// As Kafka counts them (11.1); what waits for something else is ineligible.
+	TopicsToDelete, ReplicasToDelete, TopicsIneligible, ReplicasIneligible int
 }
 
 // BrokerStats is what a broker still has to be told.
@@ -35,20 +37,18 @@ type BrokerStats struct {
 func (m *Machine) Stats() Stats {
 	st := Stats{Topics: m.im.TopicCount(), Brokers: map[int32]BrokerStats{}, Inflight: len(m.inflight)}
 	for _, t := range m.im.Topics() {
-		if t.Held != "" {
-			st.Held = append(st.Held, t.Name+": "+t.Held)
-		}
 		for i := range t.Partitions {
 			st.count(m, t, &t.Partitions[i])
 		}
 	}
 	for id, l := range m.ledgers {
-		untold := max(len(l.lai), len(l.um), len(l.removals))
+		untold := max(len(l.lai), len(l.um), len(l.removals), len(l.gone))
 		if l.out != nil {
-			untold = max(untold, len(l.out.items), len(l.out.removals))
+			untold = max(untold, len(l.out.items), len(l.out.removals), len(l.out.gone))
 		}
 		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
+	m.countDeletions(&st)
 	for name, why := range m.badTopics {
 		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
 	}
@@ -63,7 +63,7 @@ func (m *Machine) Stats() Stats {
 // and one of each kind that would follow.
 func (m *Machine) due(l *ledger) int {
 	n := 0
-	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
+	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || len(l.gone) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
 		if waits {
 			n++
 		}
@@ -80,10 +80,15 @@ func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 		st.Bad = append(st.Bad, Bad{fmt.Sprintf("/brokers/topics/%s/partitions/%d/state", t.Name, p.Number), p.Broken})
 	}
 	if !p.Known {
-		st.Offline++
+		if !t.Deleting {
+			st.Offline++
+		}
 		return
 	}
 	st.Led++
+	if t.Deleting {
+		return // nobody is to be alarmed about it
+	}
 	if !m.im.HasLeader(p) || slices.Contains(p.Dirs, p.State.Leader) {
 		st.Offline++
 	}
@@ -93,7 +98,7 @@ func (st *Stats) count(m *Machine, t *cluster.Topic, p *cluster.Partition) {
 	if len(p.State.ISR) < int(m.set.MinISR) {
 		st.UnderMinISR++
 	}
-	if len(p.Assignment.Replicas) > 0 && p.State.Leader != p.Assignment.Replicas[0] && !m.deleting[t.Name] {
+	if len(p.Assignment.Replicas) > 0 && p.State.Leader != p.Assignment.Replicas[0] && !m.queued(t) {
 		st.Imbalanced++
 	}
 }

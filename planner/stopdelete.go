@@ -17,9 +17,11 @@ type removal struct {
 	// again is when it may be sent: later than now after an answer that was lost, see
 	// lostRemovals, or that left the replica out.
 	again Millis
-	// unlessNeeded: dropped if the replica belongs to its partition again.
-	unlessNeeded bool
 }
+
+// unlessNeeded: a replica whose partition lives on is not deleted if it belongs to its
+// partition again; one of a topic on its way out always is.
+func (r *removal) unlessNeeded() bool { return r.epoch != epoch.Deleting }
 
 // stopAndDelete has a broker stop a replica and delete its log (StopReplica with
 // deletePartition). e is the leader epoch that the request names: the partition's own where
@@ -31,7 +33,8 @@ type removal struct {
 //
 // Until the broker has answered it gets no LeaderAndIsr for this partition, be it of a
 // topic that was created anew under the same name: what came after could be deleted in
-// place of what was meant. A second call for the same replica replaces the first.
+// place of what was meant. A second call for the same replica replaces the first, except
+// that one for a topic on its way out is not taken back.
 func (m *Machine) stopAndDelete(broker int32, id partition.ID, e epoch.Leader, done func(code int16)) bool {
 	l := m.ledgers[broker]
 	if l == nil {
@@ -39,15 +42,24 @@ func (m *Machine) stopAndDelete(broker int32, id partition.ID, e epoch.Leader, d
 	}
 	r := &removal{epoch: e, done: done}
 	if l.out != nil && l.out.removals[id] != nil {
+		r.outlive(l.out.removals[id])
 		l.out.removals[id] = r // the request under way does it; its answer is the answer
 		return true
 	}
 	if old := l.removals[id]; old != nil {
+		r.outlive(old)
 		r.again = old.again
 	}
 	l.removals[id] = r
 	delete(l.sr, id)
 	return true
+}
+
+// outlive takes the place of a removal that has not been answered.
+func (r *removal) outlive(old *removal) {
+	if !old.unlessNeeded() {
+		r.epoch = epoch.Deleting
+	}
 }
 
 // removable returns the deletions that may go out now: Kafka's order tells a broker first
@@ -57,7 +69,7 @@ func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
 		_, um := l.um[id]
 		r := l.removals[id]
-		return um || r.again > m.now || r.unlessNeeded && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
+		return um || r.again > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
 	})
 	return m.limit(ids)
 }
@@ -128,7 +140,7 @@ func (m *Machine) removalsReplied(e BrokerReplied, l *ledger, out *outstanding) 
 // anything else of the partition.
 func (m *Machine) dropNeeded(broker int32, l *ledger) {
 	for id, r := range l.removals {
-		if p := m.im.Partition(id); r.unlessNeeded && r.again <= m.now && p != nil && slices.Contains(p.Told().Replicas, broker) {
+		if p := m.im.Partition(id); r.unlessNeeded() && r.again <= m.now && p != nil && slices.Contains(p.Told().Replicas, broker) {
 			delete(l.removals, id)
 		}
 	}

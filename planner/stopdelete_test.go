@@ -119,6 +119,8 @@ func (w *stopping) heard(codes *[]int16, want ...int16) {
 func TestStopAndDeleteTellsWhatTheBrokerAnswered(t *testing.T) {
 	for _, code := range []int16{0, kerr.FencedLeaderEpoch.Code, kerr.KafkaStorageError.Code} {
 		w := newStopping(t)
+		p := w.m.im.Partition(partition.ID{Topic: "t"})
+		p.Assignment.Replicas, p.State.ISR = []int32{1}, isr.Set{1}
 		codes := w.removal(3)
 		w.want(2, "StopReplica delete t-0@3")
 		w.want(1, "nothing")

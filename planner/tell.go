@@ -22,14 +22,17 @@ func (m *Machine) tell() {
 }
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
-// lacks a leader it is about to follow, LeaderAndIsr, StopReplica with delete where the
-// metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that is not
-// in its live list and answers 0 (10.2), so it would count as told.
+// lacks a leader it is about to follow, what is gone, LeaderAndIsr, StopReplica with delete
+// where the metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that
+// is not in its live list and answers 0 (10.2), so it would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
 		return m.updateMetadata(b, l, nil), true
 	}
-	gone := m.removable(b.ID, l)
+	if len(l.gone) > 0 {
+		return m.metadataGone(b, l), true
+	}
+	removals := m.removable(b.ID, l)
 	ids, unknownLeader := m.sendable(b.ID, l)
 	m.dropStops(b.ID, l)
 	switch {
@@ -37,8 +40,8 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 		return m.updateMetadata(b, l, nil), true
 	case len(ids) > 0:
 		return m.leaderAndISR(b, l, ids), true
-	case len(gone) > 0:
-		return m.deleteReplicas(b, l, gone), true
+	case len(removals) > 0:
+		return m.deleteReplicas(b, l, removals), true
 	case len(l.um) > 0 || l.live != m.liveGen:
 		news := m.settled(l)
 		if len(news) == 0 && len(l.um) > 0 {

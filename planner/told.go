@@ -20,6 +20,9 @@ func (m *Machine) channelDown(e ChannelDown) {
 	if l := m.ledgers[e.Broker]; l != nil && l.conn == e.Conn {
 		if l.out != nil && l.out.kind == UpdateMetadata {
 			l.doubt, l.doubted = m.now+doubtAfter, l.out.items
+			if len(l.out.gone) > 0 {
+				l.doubted = l.out.gone
+			}
 		}
 		m.lostRemovals(l)
 		l.untell()
@@ -35,7 +38,11 @@ func (m *Machine) dispelDoubts() {
 			continue
 		}
 		for id := range l.doubted {
-			l.um[id] = struct{}{}
+			if t := m.im.Topic(id.Topic); t == nil || t.Deleting || t.Partition(id.Number) == nil {
+				l.gone[id] = struct{}{}
+			} else {
+				l.um[id] = struct{}{}
+			}
 		}
 		l.doubted, l.live = nil, 0
 	}
@@ -57,6 +64,9 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 	case UpdateMetadata:
 		l.live, l.knows, l.fails = out.live, out.knows, 0
 		l.whole = l.whole || len(l.um) == 0
+		if len(out.gone) > 0 {
+			m.lookAtDeletions()
+		}
 	case StopReplica:
 		m.removalsReplied(e, l, out)
 		m.stopReplicaReplied(e, l, out)

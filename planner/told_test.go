@@ -31,7 +31,7 @@ func stateOf(leader int32, version epoch.Partition) planner.StateRead {
 
 func newTold(t *testing.T) *told {
 	w := &told{t: t, m: planner.New()}
-	w.step(planner.Claimed{ID: 2_000_001, Fence: epoch.Fence{Epoch: 5, Version: 5}, Settings: planner.Settings{RetryAfter: 500},
+	w.step(planner.Claimed{ID: 2_000_001, Fence: epoch.Fence{Epoch: 5, Version: 5}, Settings: planner.Settings{RetryAfter: 500, DeleteTopics: true},
 		Brokers: []cluster.Broker{{ID: 1, Epoch: 10}, {ID: 2, Epoch: 11}},
 		Topics: []planner.TopicRead{{Name: "t", Partitions: []planner.PartitionRead{
 			{Assignment: partition.Assignment{Replicas: []int32{1, 2}}}}}},
@@ -46,8 +46,11 @@ func (w *told) step(ev planner.Event) {
 	w.reads = append(w.reads, p.Reads...)
 	for _, x := range p.Writes {
 		r := planner.Result{Seq: x.Seq, Outcome: planner.Applied}
-		if s, ok := x.Body.(planner.SetState); ok {
-			r.Version = int32(s.State.PartitionEpoch) + 1
+		switch b := x.Body.(type) {
+		case planner.SetState:
+			r.Version = int32(b.State.PartitionEpoch) + 1
+		case planner.ConfirmMarker:
+			r.Outcome = planner.Failed // no deletion goes any further
 		}
 		w.step(planner.Committed{Results: []planner.Result{r}})
 	}

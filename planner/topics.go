@@ -42,6 +42,7 @@ func (m *Machine) forgetTopic(name string) {
 	delete(m.asked, name)
 	delete(m.topicRetry, name)
 	delete(m.stale, name)
+	m.deletionForgotten(name)
 	if t == nil {
 		return
 	}
@@ -57,6 +58,7 @@ func (m *Machine) forgetTopic(name string) {
 		m.touch(id) // what was asked of its assignment is answered
 		m.refuseWaiting(id, m.inflight[id])
 		delete(m.inflight, id)
+		delete(m.reads, id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {
@@ -82,10 +84,23 @@ func (m *Machine) intakeTopic(t TopicRead, states map[partition.ID]StateRead) {
 		m.forgetTopic(t.Name) // deleted and created again between two looks
 		old = nil
 	}
+	if old == nil && m.isGrave(t) {
+		return // read before it was deleted
+	}
+	if old != nil && old.Created == 0 {
+		old.Created = t.Created
+	}
+	if old != nil && old.Deleting {
+		m.intakeDeleting(old, t)
+		return
+	}
 	if old != nil && old.Version >= t.Version {
 		return
 	}
-	topic := cluster.Topic{Name: t.Name, ID: t.ID, Version: t.Version}
+	topic := cluster.Topic{Name: t.Name, ID: t.ID, Version: t.Version, Created: t.Created}
+	if old != nil && t.Created == 0 {
+		topic.Created = old.Created
+	}
 	if old != nil && topic.ID.IsZero() {
 		topic.ID = old.ID
 	}
@@ -172,43 +187,42 @@ func (m *Machine) afterIntake(t, old *cluster.Topic, fresh cluster.TopicID) {
 	}
 }
 
-// workChanged holds the topics that somebody wants deleted: that duty is not built yet,
-// and leading such topics half would be worse than not at all.
+// workChanged queues the topics that somebody wants deleted, and starts what
+// /admin/reassign_partitions asks for.
 func (m *Machine) workChanged(e WorkChanged) {
 	m.setUnreadable(scopeWork, e.Bad)
-	m.setWork(e.Deleting)
+	m.setMarkers(e.Deleting)
 	m.legacyRead(e.Reassigning)
 	for _, t := range m.im.Topics() {
-		held := m.heldReason(t)
-		if held == t.Held {
-			continue
-		}
-		t.Held = held
-		text := fmt.Sprintf("topic %s is led again", t.Name)
-		if held != "" {
-			text = fmt.Sprintf("topic %s gets no leaders: %s; `controller handback` lets Kafka's own controller do this", t.Name, held)
-		}
-		m.note(Note{Kind: NoteNotYetServed, Broker: -1, Text: text, Partition: partition.ID{Topic: t.Name, Number: -1}})
-		for i := range t.Partitions {
-			id := partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}
-			m.touch(id)
-			if held == "" && t.Partitions[i].Known {
-				m.announceLeadership(id, &t.Partitions[i])
-			}
+		m.rehold(t)
+	}
+	m.lookAtDeletions()
+}
+
+// rehold holds a topic, or leads it again, after something that decides about it changed.
+func (m *Machine) rehold(t *cluster.Topic) {
+	if t == nil || m.heldReason(t) == t.Held {
+		return
+	}
+	t.Held = m.heldReason(t)
+	if t.Held == "" {
+		m.note(topicNote(t.Name, "topic %s is led again", t.Name))
+	}
+	for i := range t.Partitions {
+		id := partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}
+		m.touch(id)
+		if t.Held == "" && t.Partitions[i].Known {
+			m.announceLeadership(id, &t.Partitions[i])
 		}
 	}
 }
 
-func (m *Machine) setWork(deleting []string) {
-	m.deleting = map[string]bool{}
-	for _, t := range deleting {
-		m.deleting[t] = true
-	}
-}
-
+// heldReason says why a topic is not led any more: a deletion that may begin.
 func (m *Machine) heldReason(t *cluster.Topic) string {
 	switch {
-	case m.deleting[t.Name]:
+	case t.Deleting:
+		return "it is being deleted"
+	case m.queued(t) && !isReassigning(t):
 		return "its deletion was asked for"
 	}
 	return ""

@@ -129,7 +129,9 @@ func (b *metadataBuilder) nodes() {
 func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 	if req.Topics == nil || (req.Version == 0 && len(req.Topics) == 0) {
 		for _, t := range b.Image.Topics() {
-			b.add(t)
+			if !t.Deleting {
+				b.add(t)
+			}
 		}
 		return
 	}
@@ -144,7 +146,7 @@ func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 			continue
 		}
 		seen[name] = true
-		if t := b.Image.Topic(name); t != nil {
+		if t := b.Image.Topic(name); t != nil && !t.Deleting {
 			b.add(t)
 		} else {
 			b.missing = append(b.missing, name)
@@ -153,7 +155,7 @@ func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 }
 
 func (b *metadataBuilder) byID(id cluster.TopicID, seen map[string]bool) {
-	if t := b.Image.TopicByID(id); t != nil && !id.IsZero() {
+	if t := b.Image.TopicByID(id); t != nil && !id.IsZero() && !t.Deleting {
 		if !seen[t.Name] {
 			seen[t.Name] = true
 			b.add(t)

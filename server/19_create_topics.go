@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"baton/planner"
 
@@ -45,52 +43,27 @@ func createTopics(ctx context.Context, r *request, req *kmsg.CreateTopicsRequest
 	if len(at) == 0 {
 		return resp, nil
 	}
-	replies, err := r.callCreate(ctx, call)
+	reply, failed, err := callTimed[planner.CreateTopicsReply](ctx, r, call, call.Timeout)
 	if err != nil {
 		return nil, err
 	}
 	for n, i := range at {
 		out := &resp.Topics[i]
-		if n >= len(replies) {
+		switch {
+		case failed != nil:
+			*out = createdTopic(out.Topic, failed, "")
+			continue
+		case n >= len(reply.Topics):
 			*out = createdTopic(out.Topic, kerr.UnknownServerError, errReply.Error())
 			continue
 		}
-		re := replies[n]
+		re := reply.Topics[n]
 		*out = createdTopic(out.Topic, re.Err, re.Message)
 		if re.Err == nil {
 			out.TopicID, out.NumPartitions, out.ReplicationFactor = re.ID, re.Partitions, re.Factor
 		}
 	}
 	return resp, nil
-}
-
-// callCreate turns the role's loss and a wait in vain into answers for every topic.
-func (r *request) callCreate(ctx context.Context, call planner.CreateTopics) ([]planner.NewTopicReply, error) {
-	// The planner answers REQUEST_TIMED_OUT at the client's timeout; this bound is behind
-	// it and holds only while a claim is being loaded.
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout+time.Duration(min(max(call.Timeout, 0), 600_000))*time.Millisecond)
-	defer cancel()
-	reply, err := r.ctl.Call(ctx, call)
-	fail := func(e *kerr.Error) []planner.NewTopicReply {
-		out := make([]planner.NewTopicReply, len(call.Topics))
-		for i := range out {
-			out[i].Err = e
-		}
-		return out
-	}
-	switch {
-	case errors.Is(err, ErrNotActive):
-		return fail(kerr.NotController), nil
-	case errors.Is(err, context.DeadlineExceeded):
-		return fail(kerr.RequestTimedOut), nil
-	case err != nil:
-		return nil, err
-	}
-	t, ok := reply.(planner.CreateTopicsReply)
-	if !ok {
-		return nil, errReply
-	}
-	return t.Topics, nil
 }
 
 func askedTopic(t *kmsg.CreateTopicsRequestTopic) planner.NewTopic {

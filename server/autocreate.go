@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"baton/cluster"
 	"baton/planner"
@@ -130,6 +131,29 @@ func codeOf(e *kerr.Error) int16 {
 }
 
 var errReply = errors.New("the controller answered something else")
+
+// callTimed makes a call that has a time-out of its own, and turns the role's loss and a
+// wait in vain into the code that holds for every topic of it. The planner answers
+// REQUEST_TIMED_OUT at the client's time-out; the bound here is behind that and holds only
+// while a claim is being loaded.
+func callTimed[T planner.ReplyBody](ctx context.Context, r *request, body planner.CallBody, timeout planner.Millis) (reply T, failed *kerr.Error, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout+time.Duration(min(max(timeout, 0), 600_000))*time.Millisecond)
+	defer cancel()
+	answer, err := r.ctl.Call(ctx, body)
+	switch {
+	case errors.Is(err, ErrNotActive):
+		return reply, kerr.NotController, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return reply, kerr.RequestTimedOut, nil
+	case err != nil:
+		return reply, nil, err
+	}
+	reply, ok := answer.(T)
+	if !ok {
+		return reply, nil, fmt.Errorf("%w: %T", errReply, answer)
+	}
+	return reply, nil, nil
+}
 
 // callAs calls the controller and waits no longer than a peer would.
 func callAs[T planner.ReplyBody](ctx context.Context, r *request, body planner.CallBody) (T, error) {

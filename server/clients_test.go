@@ -45,7 +45,7 @@ func TestFranzGo(t *testing.T) {
 	deleting := kmsg.NewPtrDeleteTopicsRequest()
 	deleting.Topics = []kmsg.DeleteTopicsRequestTopic{{Topic: ptr("by-franz")}}
 	deleted, err := deleting.RequestWith(ctx, cl)
-	if err != nil || deleted.Topics[0].ErrorCode != 73 || deleted.Topics[0].ErrorMessage == nil {
+	if err != nil || deleted.Topics[0].ErrorCode != 0 || *deleted.Topics[0].Topic != "by-franz" {
 		t.Errorf("delete: %+v %v", deleted, err)
 	}
 }
@@ -79,8 +79,11 @@ func TestSaramaAdmin(t *testing.T) {
 			if _, err := admin.ListConsumerGroups(); err != nil {
 				t.Errorf("list groups: %v", err)
 			}
-			if err := admin.DeleteTopic("by-sarama"); err == nil {
-				t.Error("deleted a topic, which is not built")
+			if err := admin.CreatePartitions("by-sarama", 5, nil, false); err != nil && version.IsAtLeast(sarama.V1_0_0_0) {
+				t.Errorf("grow: %v", err)
+			}
+			if err := admin.DeleteTopic("by-sarama"); err != nil {
+				t.Errorf("delete: %v", err)
 			}
 			if err := admin.CreateTopic("by-sarama", &sarama.TopicDetail{NumPartitions: 2, ReplicationFactor: 1}, true); err != nil {
 				t.Errorf("validate: %v", err)

@@ -93,6 +93,14 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 			add(func(ctx context.Context) error { return c.setReassign(ctx, w.Seq, b) })
 		case planner.DeleteNotifications:
 			add(func(ctx context.Context) error { return c.deleteNotifications(ctx, w.Seq, b) })
+		case planner.ConfirmMarker:
+			add(func(ctx context.Context) error { return c.confirmMarker(ctx, w.Seq, b) })
+		case planner.MarkTopic:
+			add(func(ctx context.Context) error { return c.markTopic(ctx, w.Seq, b) })
+		case planner.DropMarker:
+			add(func(ctx context.Context) error { return c.dropMarker(ctx, w.Seq, b) })
+		case planner.DeleteTopic:
+			add(func(ctx context.Context) error { return c.deleteTopic(ctx, w.Seq, b) })
 		}
 	}
 	sortByTopic(creates)

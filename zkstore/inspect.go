@@ -43,6 +43,13 @@ func (s *Session) ReadBatons(ctx context.Context) ([]int32, error) {
 	return b.IDs, err
 }
 
+// ReadDeletions reads which topics have a marker in /admin/delete_topics.
+func (s *Session) ReadDeletions(ctx context.Context) ([]string, error) {
+	names, err := s.children(ctx, pathDeleteTopics)
+	sortNames(names)
+	return names, err
+}
+
 // ReadClusterID returns the id in /cluster/id, empty if no broker ever started here.
 func (s *Session) ReadClusterID(ctx context.Context) (string, error) {
 	n, err := s.get(ctx, pathClusterID)

@@ -57,7 +57,5 @@ type RoleView struct {
 	// Migration is non-empty when /migration exists and is active, and says how.
 	Migration string
 	Members   []Member
-	// InProgress lists work found under /admin/delete_topics: a claim is refused.
-	InProgress []string
-	Bad        map[string]string
+	Bad       map[string]string
 }

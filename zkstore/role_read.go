@@ -31,11 +31,8 @@ func (s *Session) readRole(ctx context.Context, get func(context.Context, string
 		{pathController, r.controller}, {pathHold, r.hold}, {pathHandover, r.handover},
 		{pathMigration, r.migration},
 	}
-	err = parallel(ctx, len(steps)+2, len(steps)+2, func(ctx context.Context, i int) error {
-		switch i {
-		case len(steps):
-			return r.deletions(ctx, list)
-		case len(steps) + 1:
+	err = parallel(ctx, len(steps)+1, len(steps)+1, func(ctx context.Context, i int) error {
+		if i == len(steps) {
 			return r.members(ctx, get, list)
 		}
 		n, err := get(ctx, steps[i].path)
@@ -50,7 +47,6 @@ func (s *Session) readRole(ctx context.Context, get func(context.Context, string
 		return RoleView{}, err
 	}
 	slices.SortFunc(r.view.Members, func(a, b Member) int { return int(a.ID) - int(b.ID) })
-	slices.Sort(r.view.InProgress)
 	return r.view, nil
 }
 
@@ -107,16 +103,6 @@ func (r *roleReader) migration(n node) {
 	r.bad(pathMigration, err)
 }
 
-func (r *roleReader) deletions(ctx context.Context, list func(context.Context, string) ([]string, error)) error {
-	names, err := list(ctx, pathDeleteTopics)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, t := range names {
-		r.view.InProgress = append(r.view.InProgress, "deletion "+t)
-	}
-	return err
-}
-
 func (r *roleReader) members(ctx context.Context, get func(context.Context, string) (node, error),
 	list func(context.Context, string) ([]string, error)) error {
 	names, err := list(ctx, pathBatonMembers)
@@ -152,7 +138,7 @@ func (r *roleReader) members(ctx context.Context, get func(context.Context, stri
 // rolePath reports whether a change of the path changes the view.
 func rolePath(path string) bool {
 	switch path {
-	case pathController, pathControllerEpoch, pathHold, pathHandover, pathMigration, pathDeleteTopics, pathBatonMembers:
+	case pathController, pathControllerEpoch, pathHold, pathHandover, pathMigration, pathBatonMembers:
 		return true
 	}
 	return strings.HasPrefix(path, pathBatonMembers+"/")

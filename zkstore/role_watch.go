@@ -63,7 +63,7 @@ func (w *roleWatch) event(ev zk.Event) {
 	case pathController:
 		w.moved++
 	case pathControllerEpoch: // a claim made from an old one fails
-	case pathHold, pathHandover, pathMigration, pathDeleteTopics:
+	case pathHold, pathHandover, pathMigration:
 		w.barred++
 	}
 	if ev.Path == pathController && ev.Type == zk.EventNodeDeleted && w.view != nil && w.seen == w.barred {
@@ -96,7 +96,7 @@ func (w *roleWatch) read(ctx context.Context) error {
 			if unasked && w.view != nil && !reflect.DeepEqual(*w.view, v) {
 				// Not reported, or just about to be: set the watches again.
 				w.s.arms.lost(true, pathController, pathControllerEpoch, pathHold, pathHandover,
-					pathMigration, pathDeleteTopics, pathBatonMembers)
+					pathMigration, pathBatonMembers)
 				signal(w.dirty)
 			}
 			w.view, w.seen = &v, barred

@@ -66,6 +66,7 @@ func (fakeReader) HasChroot(context.Context) (bool, error)              { return
 func (fakeReader) ClusterID(context.Context) (string, error)            { return "abc", nil }
 func (r fakeReader) ReadRole(context.Context) (zkstore.RoleView, error) { return r.role, nil }
 func (fakeReader) Batons(context.Context) ([]int32, error)              { return nil, nil }
+func (fakeReader) Deletions(context.Context) ([]string, error)          { return nil, nil }
 func (fakeReader) Brokers(context.Context) ([]cluster.Broker, []planner.Bad, error) {
 	return nil, nil, nil
 }

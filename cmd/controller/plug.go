@@ -48,6 +48,7 @@ func (r reader) HasChroot(ctx context.Context) (bool, error)            { return
 func (r reader) ClusterID(ctx context.Context) (string, error)          { return r.s.ReadClusterID(ctx) }
 func (r reader) ReadRole(ctx context.Context) (zkstore.RoleView, error) { return r.s.ReadRole(ctx) }
 func (r reader) Batons(ctx context.Context) ([]int32, error)            { return r.s.ReadBatons(ctx) }
+func (r reader) Deletions(ctx context.Context) ([]string, error)        { return r.s.ReadDeletions(ctx) }
 func (r reader) Close()                                                 { r.s.Close() }
 
 func (r reader) Brokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error) {

@@ -1,7 +1,6 @@
 package stories
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,8 +21,8 @@ import (
 	"baton/e2e/kafka"
 )
 
-// What `check` and `config` say about a real cluster, and what Baton does with work that it cannot do yet.
-func TestCheckAndWork(t *testing.T) {
+// What `check` and `config` say about a real cluster.
+func TestCheckAndConfig(t *testing.T) {
 	s := begin(t, kafka.Options{TwoListeners: true, Proxies: []string{kafka.Internal},
 		Overrides: map[string]string{"inter.broker.protocol.version": "3.6"}}, "orders")
 	own, err := os.ReadFile(s.cluster.Broker(1).PropertiesPath())
@@ -39,7 +37,6 @@ func TestCheckAndWork(t *testing.T) {
 
 	s.part("check", func() { s.checks(b) })
 	s.part("config", func() { w.configures(s, b) })
-	s.part("work", func() { w.inProgress(s, b) })
 	s.verified()
 	s.soundApart()
 }
@@ -232,66 +229,6 @@ func (s *story) logs(b *batonproc.Baton, text string) {
 	}))
 }
 
-// inProgress: topics that somebody wants deleted are held until Kafka's own controller is back; nobody claims while
-// there are any.
-func (w *work) inProgress(s *story, b *batonproc.Baton) {
-	topics := []string{"doomed"}
-	for _, t := range topics {
-		s.must(s.cluster.CreateTopic(s.ctx, t, 3, 3))
-	}
-	led := s.leaders(topics...)
-	// Its content means nothing: that it is there does.
-	s.spoil("/admin/delete_topics/doomed", "{")
-	s.metric(b, "baton_held_topics 1")
-	st, err := s.status(s.ctx, b)
-	s.must(err)
-	if want := "doomed: its deletion was asked for"; !slices.Contains(st.InProgress, want) {
-		s.Errorf("work in progress: %v, want %q", st.InProgress, want)
-	}
-	s.logs(b, "topic doomed gets no leaders: its deletion was asked for; `controller handback` lets")
-	told := s.requestsNaming(topics...)
-	s.must(s.cluster.Broker(2).Kill())
-	s.must(s.cluster.WaitNotLeading(s.ctx, 2, s.topics...))
-	s.must(s.cluster.Broker(2).Restart(s.ctx))
-	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
-	if now := s.leaders(topics...); !maps.Equal(now, led) {
-		s.Errorf("leaders of held topics were %v, are %v", led, now)
-	}
-	if told := told(); len(told) > 0 {
-		s.Errorf("LeaderAndIsr for held topics: %v", told)
-	}
-
-	second := s.baton(batonproc.Options{ID: secondID, Mode: batonproc.Standby, Sets: short()})
-	s.unready(second, "work is in progress that this release does not do: deletion doomed")
-	contains(s.T, s.cli(second, 3, "takeover", "--yes"), "deletion doomed")
-	s.checked(second, "work in progress", 3, nil, row{check.Fail, "work in progress", "deletion doomed"})
-
-	s.Log(s.cli(b, 0, "handback", "--yes", "--reason", "test"))
-	s.finished()
-	if len(told()) == 0 {
-		s.Error("Kafka's own controller led them again, and nothing was noted")
-	}
-	s.cli(b, 0, "takeover", "--yes")
-	s.leads(b)
-	s.metric(b, "baton_held_topics 0")
-	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
-}
-
-// finished waits until Kafka's own controller has done what was asked for.
-func (s *story) finished() {
-	s.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
-	defer cancel()
-	s.must(s.cluster.Until(ctx, "doomed to be gone", func(r *kafka.Reads) (string, error) {
-		for _, path := range []string{"/brokers/topics/doomed", "/admin/delete_topics/doomed"} {
-			if data, err := r.Get(path); err != nil || data != nil {
-				return path + " is there", err
-			}
-		}
-		return "", nil
-	}))
-}
-
 // leaders reads who leads the topics' partitions, and in which leader epoch.
 func (s *story) leaders(topics ...string) map[string][2]int {
 	s.Helper()
@@ -310,28 +247,4 @@ func (s *story) leaders(topics ...string) map[string][2]int {
 		}
 	}
 	return out
-}
-
-// requestsNaming starts to note each LeaderAndIsr that has one of these words in it.
-func (s *story) requestsNaming(words ...string) (noted func() []string) {
-	const leaderAndISR = 4
-	var mu sync.Mutex
-	var found []string
-	for _, broker := range s.cluster.Brokers {
-		broker.Proxy(kafka.Internal).HoldNext(func(key, _ int16, frame []byte) bool {
-			for _, word := range words {
-				if key == leaderAndISR && bytes.Contains(frame, []byte(word)) {
-					mu.Lock()
-					found = append(found, fmt.Sprintf("%s to broker %d", word, broker.ID()))
-					mu.Unlock()
-				}
-			}
-			return false // nothing is held
-		})
-	}
-	return func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(found)
-	}
 }

@@ -59,6 +59,7 @@ func simulatedStory(ctx context.Context, t *testing.T, servers []string) {
 	s.failDir()
 	s.stop()
 	s.readAll()
+	s.deletion()
 }
 
 // crash: a machine dies with what was not flushed.
@@ -113,6 +114,66 @@ func (s *simulatedCluster) stop() {
 	s.more(50)
 	s.must(b.Start(s.ctx))
 	s.waitISR(3)
+}
+
+// deletion: with a broker away its topic is deleted from the others, from that one when it
+// is back; the next topic of that name begins empty.
+func (s *simulatedCluster) deletion() {
+	s.Helper()
+	away := s.leads()
+	s.must(away.Crash(simbroker.CrashOptions{}))
+	s.waitLeaderNot(away.ID())
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	name := "orders"
+	req.Topics, req.TopicNames, req.TimeoutMillis = []kmsg.DeleteTopicsRequestTopic{{Topic: &name}}, []string{name}, 30_000
+	resp, err := req.RequestWith(s.ctx, s.client)
+	s.must(err)
+	s.must(kerr.ErrorForCode(resp.Topics[0].ErrorCode))
+	gone := func(brokers ...*simbroker.Broker) {
+		s.Helper()
+		s.eventually("end of the logs", func() error {
+			for _, b := range brokers {
+				for n := range int32(simulatedPartitions) {
+					if at := b.DirOf(name, n); at >= 0 {
+						return fmt.Errorf("broker %d has partition %d", b.ID(), n)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	for _, b := range s.brokers {
+		if b != away {
+			gone(b)
+		}
+	}
+	s.must(away.Start(s.ctx))
+	gone(away)
+	s.createTopicAgain()
+	s.client.Close() // a producer sticks to the id of the topic that it knew
+	s.seeds = nil
+	s.connect()
+	defer s.client.Close()
+	s.waitISR(3)
+	s.acked = 0
+	s.more(10)
+	s.readAll()
+}
+
+// createTopicAgain creates the topic once its namesake is gone.
+func (s *simulatedCluster) createTopicAgain() {
+	s.Helper()
+	s.eventually("end of the deletion", func() error {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		topic := kmsg.NewCreateTopicsRequestTopic()
+		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "orders", simulatedPartitions, 3
+		req.Topics, req.TimeoutMillis = append(req.Topics, topic), 30_000
+		resp, err := req.RequestWith(s.ctx, s.client)
+		if err != nil {
+			return err
+		}
+		return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	})
 }
 
 const simulatedPartitions = 4

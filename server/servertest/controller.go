@@ -83,6 +83,10 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 	switch b := body.(type) {
 	case planner.CreateTopics:
 		return c.create(b), nil
+	case planner.DeleteTopics:
+		return c.remove(b), nil
+	case planner.CreatePartitions:
+		return c.grow(b), nil
 	case planner.AlterPartition:
 		return accept(b), nil
 	case planner.ElectLeaders:
@@ -134,6 +138,40 @@ func (c *Controller) elect(b planner.ElectLeaders) planner.ElectLeadersReply {
 			r.Err = kerr.ElectionNotNeeded
 		}
 		re.Results = append(re.Results, r)
+	}
+	return re
+}
+
+// remove takes the topics that there are out of the image.
+func (c *Controller) remove(b planner.DeleteTopics) planner.DeleteTopicsReply {
+	var re planner.DeleteTopicsReply
+	for _, t := range b.Topics {
+		out := planner.DeletedTopic{Name: t.Name, ID: t.ID}
+		switch found := c.view.Image.TopicByID(t.ID); {
+		case t.ID.IsZero() && c.view.Image.Topic(t.Name) == nil:
+			out.Err = kerr.UnknownTopicOrPartition
+		case !t.ID.IsZero() && found == nil:
+			out.Err = kerr.UnknownTopicID
+		case !t.ID.IsZero():
+			out.Name = found.Name
+		}
+		if out.Err == nil {
+			c.view.Image.RemoveTopic(out.Name)
+		}
+		re.Topics = append(re.Topics, out)
+	}
+	return re
+}
+
+// grow refuses what the image does not have.
+func (c *Controller) grow(b planner.CreatePartitions) planner.CreatePartitionsReply {
+	var re planner.CreatePartitionsReply
+	for _, t := range b.Topics {
+		out := planner.GrownTopic{Name: t.Name}
+		if c.view.Image.Topic(t.Name) == nil {
+			out.Err, out.Message = kerr.UnknownTopicOrPartition, "The topic does not exist."
+		}
+		re.Topics = append(re.Topics, out)
 	}
 	return re
 }

@@ -214,6 +214,18 @@ func failing(_ context.Context, body planner.CallBody) (planner.ReplyBody, error
 			re.Topics = append(re.Topics, planner.NewTopicReply{Name: t.Name, Err: kerr.InvalidReplicationFactor, Message: "too few brokers"})
 		}
 		return re, nil
+	case planner.DeleteTopics:
+		re := planner.DeleteTopicsReply{}
+		for _, t := range b.Topics {
+			re.Topics = append(re.Topics, planner.DeletedTopic{Name: t.Name, ID: t.ID, Err: kerr.TopicDeletionDisabled})
+		}
+		return re, nil
+	case planner.CreatePartitions:
+		re := planner.CreatePartitionsReply{}
+		for _, t := range b.Topics {
+			re.Topics = append(re.Topics, planner.GrownTopic{Name: t.Name, Err: kerr.InvalidPartitions, Message: "Topic already has 9 partitions."})
+		}
+		return re, nil
 	case planner.AlterPartition:
 		re := planner.AlterPartitionReply{}
 		for _, i := range b.Items {

@@ -196,7 +196,12 @@ func (p *process) updateMetadata(r planner.Request) {
 	for _, t := range r.Topics {
 		p.topicIDs[t.Name] = planner.TopicStates{Name: t.Name, ID: t.ID}
 		for _, ps := range t.Partitions {
-			p.cache[partition.ID{Topic: t.Name, Number: ps.Number}] = ps
+			id := partition.ID{Topic: t.Name, Number: ps.Number}
+			if ps.State.Leader == isr.LeaderGone {
+				delete(p.cache, id)
+				continue
+			}
+			p.cache[id] = ps
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (s *sim) clientCall() {
 		s.electLeaders(b)
 		return
 	}
-	name := pick(&s.r, []string{"new-a", "new-b", "new-c"})
+	name := pick(&s.r, []string{"new-a", "new-b", "new-c", "del-a", "del-b"})
 	t := planner.NewTopic{Name: name, Partitions: int32(1 + s.r.n(2)), Factor: int16(1 + s.r.n(3)), ID: s.freshID(), Seed: s.r.next()}
 	body := planner.CreateTopics{Topics: []planner.NewTopic{t}, Timeout: s.r.between(0, 3000), ValidateOnly: s.r.chance(10)}
 	s.callBaton(b, body, func(r planner.ReplyBody) {

@@ -83,17 +83,12 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
-			n := s.zk.states[id]
-			if n == nil {
-				n = s.zk.graves[id]
+			if p.State.Leader == isr.LeaderGone {
+				s.checkGone(b, id)
+				continue
 			}
-			if n == nil {
-				s.failf("baton %d tells %d of %v, which ZooKeeper never had", b.id, r.Broker, id)
-				return
-			}
-			was, ok := n.history[int32(p.State.PartitionEpoch)]
-			if !ok || !was.SameContent(p.State.LeaderAndISR) || was.ControllerEpoch != p.State.ControllerEpoch {
-				s.failf("baton %d tells %d of %v: %v, ZooKeeper had %v", b.id, r.Broker, id, p.State, was)
+			if !s.zk.had(id, p.State) {
+				s.failf("baton %d tells %d of %v: %v, which ZooKeeper never had", b.id, r.Broker, id, p.State)
 			}
 			if r.Kind != planner.UpdateMetadata && !slices.Contains(p.Assignment.Replicas, r.Broker) {
 				s.failf("baton %d names %v to %d, which is no replica", b.id, id, r.Broker)
@@ -105,13 +100,14 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 	}
 }
 
-// checkRemoval: a log is only deleted where its partition has no replica any more, or its
-// topic is on its way out.
+// checkRemoval: a log is only deleted where its partition has no replica any more, or where
+// its topic's deletion was confirmed. A Baton that has lost the role may not know what has
+// come after it; brokers refuse it.
 func (s *sim) checkRemoval(b *baton, r planner.Request) {
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
-			if s.zk.deleting[t.Name] || s.zk.topics[t.Name] == nil || int32(b.fence.Epoch) != s.zk.epoch {
+			if s.zk.doomed[t.Name] || s.zk.replicas(id) == nil || int32(b.fence.Epoch) != s.zk.epoch {
 				continue
 			}
 			if a := s.zk.topics[t.Name].parts[p.Number]; slices.Contains(a.Target(), r.Broker) || s.was(id).ISR.Has(r.Broker) {
@@ -119,6 +115,17 @@ func (s *sim) checkRemoval(b *baton, r planner.Request) {
 			}
 		}
 	}
+}
+
+// had reports whether a state was there at some time, be it of a topic that is gone.
+func (z *zookeeper) had(id partition.ID, st partition.State) bool {
+	return slices.ContainsFunc(append([]*stateNode{z.states[id]}, z.graves[id]...), func(n *stateNode) bool {
+		if n == nil {
+			return false
+		}
+		was, ok := n.history[int32(st.PartitionEpoch)]
+		return ok && was.SameContent(st.LeaderAndISR) && was.ControllerEpoch == st.ControllerEpoch
+	})
 }
 
 // checkNewLeader: a leader of the current epoch has every acknowledged record.
@@ -163,7 +170,7 @@ func (s *sim) checkBlock(r planner.ReplyBody) {
 }
 
 func (s *sim) checkCreated(name string) {
-	if t := s.zk.topics[name]; t == nil && !s.zk.buried(name) {
+	if t := s.zk.topics[name]; t == nil && !s.zk.buried(name) && s.marks["deleted"] == 0 {
 		s.failf("topic %s was said to be created and is not there", name)
 	}
 }
@@ -190,6 +197,9 @@ func (s *sim) checkWell() {
 	s.checkElections()
 	if len(s.zk.isrs) > 0 {
 		s.failf("ISR notifications are left: %v", s.zk.isrs)
+	}
+	for _, name := range sortedKeys(s.zk.deleting) {
+		s.failf("topic %s was never deleted", name)
 	}
 	if len(s.zk.dirs) > 0 {
 		s.mark("notifications-left")

@@ -48,7 +48,7 @@ func chooseParams(r *rng) params {
 	}
 	p.settings = planner.Settings{
 		UncleanElection: r.chance(15), Partitions: 1, Factor: 2, TopicIDs: r.chance(80), LeaderRecovery: r.chance(70),
-		MaxPerRequest: some(r, 3), RetryAfter: 200, ToldWait: 500,
+		MaxPerRequest: some(r, 3), RetryAfter: 200, ToldWait: 500, DeleteTopics: true,
 		AutoRebalance: r.chance(50), RebalanceEvery: r.between(1000, 8000), RebalancePercent: 10 * r.n(4),
 	}
 	if r.chance(35) {
@@ -130,8 +130,10 @@ var allFaults = []func(*sim){
 	func(s *sim) { s.marker() },
 	func(s *sim) { s.reassignCall() },
 	func(s *sim) { s.reassignLegacy() },
+	func(s *sim) { s.grow() },
+	func(s *sim) { s.addPartition() },
 	func(s *sim) { // a topic is removed
-		if name := pick(&s.r, sortedKeys(s.zk.topics)); name[0] != 't' {
+		if name := pick(&s.r, sortedKeys(s.zk.topics)); name[0] != 't' && !comesBack(name) {
 			s.zk.remove(name)
 			s.mark("removed")
 		}
@@ -203,17 +205,6 @@ func (s *sim) badBroker() {
 	}
 }
 
-// marker asks for a topic's deletion, and takes that back.
-func (s *sim) marker() {
-	name := pick(&s.r, sortedKeys(s.zk.topics))
-	if s.zk.deleting[name] {
-		delete(s.zk.deleting, name)
-	} else {
-		s.zk.deleting[name] = true
-	}
-	s.watchWork()
-}
-
 // rivalClaims lets a broker's controller win, if nobody holds or by luck; it may make
 // one decision of its own.
 func (s *sim) rivalClaims() {
@@ -271,7 +262,7 @@ func (s *sim) autoCreate() {
 		t.id = s.freshID()
 	}
 	s.zk.topics[name] = t
-	s.zk.tick()
+	t.czxid = s.zk.tick()
 	s.mark("auto-created")
 	s.trace("zk: topic %s created by a broker: %v", name, t.parts)
 	if s.r.chance(25) {

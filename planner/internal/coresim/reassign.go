@@ -132,7 +132,7 @@ func (s *sim) rivalReassigns(f epoch.Fence) {
 		}
 	}
 	n := s.zk.states[id]
-	if n == nil || n.bad != "" || slices.ContainsFunc(a.Replicas, func(b int32) bool { return b >= firstBaton }) {
+	if n == nil || n.bad != "" || s.zk.deleting[id.Topic] || slices.ContainsFunc(a.Replicas, func(b int32) bool { return b >= firstBaton }) {
 		return
 	}
 	s.mark("rival-reassigns")
@@ -207,7 +207,7 @@ func (s *sim) checkEnd(b *baton, w planner.SetTopic) {
 	if t == nil || t.version != w.Version {
 		return // it will not be applied
 	}
-	for i, p := range w.Partitions {
+	for i, p := range w.Partitions[:min(len(w.Partitions), len(t.parts))] { // others are new
 		id, before := partition.ID{Topic: w.Name, Number: p.Number}, t.parts[i]
 		if !before.Reassigning() || !slices.Equal(p.Assignment.Replicas, before.Target()) || p.Assignment.Reassigning() || len(before.Removing) == 0 {
 			continue

@@ -76,7 +76,10 @@ type sim struct {
 }
 
 // Run simulates one seed. With trace the Result carries every step.
-func Run(seed uint64, bugs Bugs, trace bool) Result {
+func Run(seed uint64, bugs Bugs, trace bool) Result { return run(seed, bugs, trace, nil) }
+
+// run is Run with faults of certain kinds only, unless kinds is nil.
+func run(seed uint64, bugs Bugs, trace bool, kinds []func(*sim)) Result {
 	s := &sim{
 		seed: seed, r: rng{seed * 0x2545f4914f6cdd1d}, bugs: bugs, tracing: trace, hash: fnv.New64a(),
 		calls: map[uint64]*openCall{}, acked: map[partition.ID][]int{}, damaged: map[partition.ID]bool{},
@@ -84,6 +87,9 @@ func Run(seed uint64, bugs Bugs, trace bool) Result {
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)
+	if kinds != nil {
+		s.p.kinds = kinds
+	}
 	s.start()
 	s.runUntil(s.p.chaos)
 	if s.fail == "" {

@@ -79,6 +79,7 @@ func TestCoverage(t *testing.T) {
 		"elected-on-request", "preferred-znode", "balanced",
 		"old-leader-wrote", "old-leader-refused",
 		"reassigned", "reassign-accepted", "reassign-refused", "reassign-cancelled", "legacy-done", "rival-reassigns", "rival-finishes",
+		"deleted", "deletion-answered", "marker-refuted", "added-while-deleted", "grown",
 	} {
 		if marks[k] == 0 {
 			t.Errorf("never seen: %s", k)

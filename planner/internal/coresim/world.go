@@ -88,8 +88,6 @@ func (s *sim) heal() {
 	for _, id := range sortedKeys(s.zk.brokers) {
 		s.zk.brokers[id].bad = false
 	}
-	clear(s.zk.deleting)
-	s.watchWork()
 	for _, b := range s.brokers {
 		if b.proc == nil {
 			s.after(s.r.between(1, 3000), b.boot)
@@ -107,7 +105,7 @@ func (s *sim) heal() {
 	s.after(5000, func() { // an operator deletes what is left of removed topics
 		for _, b := range s.brokers {
 			for _, id := range sortedIDs(s.zk.graves) {
-				if b.proc != nil {
+				if b.proc != nil && s.zk.topics[id.Topic] == nil {
 					delete(b.proc.parts, id)
 				}
 			}

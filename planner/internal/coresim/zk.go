@@ -22,9 +22,11 @@ type zookeeper struct {
 	brokers  map[int32]*brokerNode
 	topics   map[string]*topicNode
 	states   map[partition.ID]*stateNode
-	graves   map[partition.ID]*stateNode // of deleted topics, which never come back
-	unclean  map[string]bool             // topic configurations that set unclean.leader.election.enable
+	graves   map[partition.ID][]*stateNode // of topics that are gone; only those that were deleted as Kafka does come back
+	unclean  map[string]bool               // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
+	removed  map[string]bool // topics that somebody removed with ZooKeeper's shell
+	doomed   map[string]bool // whose marker was confirmed
 	// defaultUnclean is the cluster's dynamic default; revoked are topics whose permission has
 	// just ended, until when decisions made before may come in.
 	defaultUnclean *bool
@@ -53,6 +55,7 @@ type brokerNode struct {
 }
 
 type topicNode struct {
+	czxid   int64
 	version int32
 	id      cluster.TopicID
 	parts   []partition.Assignment
@@ -74,7 +77,8 @@ type notification struct {
 func newZooKeeper(s *sim) *zookeeper {
 	return &zookeeper{
 		s: s, zxid: 100, sessions: map[int64]bool{}, brokers: map[int32]*brokerNode{}, topics: map[string]*topicNode{},
-		states: map[partition.ID]*stateNode{}, graves: map[partition.ID]*stateNode{}, unclean: map[string]bool{}, revoked: map[string]planner.Millis{}, deleting: map[string]bool{},
+		states: map[partition.ID]*stateNode{}, graves: map[partition.ID][]*stateNode{}, unclean: map[string]bool{}, revoked: map[string]planner.Millis{},
+		deleting: map[string]bool{}, doomed: map[string]bool{}, removed: map[string]bool{},
 	}
 }
 
@@ -212,6 +216,9 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			return r, false
 		}
 		n.version++
+		for _, p := range b.Partitions[min(len(n.parts), len(b.Partitions)):] {
+			z.s.asked(partition.ID{Topic: b.Name, Number: p.Number}, p.Assignment.Replicas)
+		}
 		n.id, n.parts = b.ID, assignments(b.Partitions)
 		r.Version = n.version
 		z.tick()
@@ -221,8 +228,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			r.Outcome = planner.Conflict
 			return r, false
 		}
-		z.tick()
-		z.topics[b.Name] = &topicNode{id: b.ID, parts: assignments(b.Partitions)}
+		z.topics[b.Name] = &topicNode{czxid: z.tick(), id: b.ID, parts: assignments(b.Partitions)}
 		z.s.watchTopics()
 	case planner.NextProducerIDs:
 		r.Start, r.Length = z.block, 1000
@@ -233,6 +239,8 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 		if r.Version, ok = z.shrinkLegacy(b); !ok {
 			r.Outcome = planner.Conflict
 		}
+	case planner.ConfirmMarker, planner.MarkTopic, planner.DropMarker, planner.DeleteTopic:
+		return z.commitDeletion(r, b), false
 	case planner.DeleteNotifications:
 		if slices.Contains(b.Paths, preferredPath) {
 			z.preferred = nil
@@ -290,17 +298,26 @@ func (z *zookeeper) remove(name string) {
 	z.tick()
 	for i := range z.topics[name].parts {
 		id := partition.ID{Topic: name, Number: int32(i)} //nolint:gosec // few
-		z.graves[id] = z.states[id]
-		delete(z.states, id)
+		z.bury(id)
 	}
 	delete(z.topics, name)
+	delete(z.doomed, name)
+	z.removed[name] = true
 	z.s.trace("zk: topic %s is gone", name)
 	z.s.watchTopics()
 }
 
+func (z *zookeeper) bury(id partition.ID) {
+	if n := z.states[id]; n != nil {
+		z.graves[id] = append(z.graves[id], n)
+		delete(z.states, id)
+	}
+}
+
+// buried reports whether a name may not come back: somebody removed the topic, and nobody
+// its logs.
 func (z *zookeeper) buried(name string) bool {
-	_, ok := z.graves[partition.ID{Topic: name}]
-	return ok
+	return z.removed[name]
 }
 
 func assignments(parts []planner.PartitionRead) []partition.Assignment {
@@ -318,7 +335,7 @@ func cloned(a partition.Assignment) partition.Assignment {
 // topicRead returns a topic znode and the states that exist under it.
 func (z *zookeeper) topicRead(name string) (planner.TopicRead, []planner.StateRead) {
 	n := z.topics[name]
-	t := planner.TopicRead{Name: name, Version: n.version, ID: n.id, FreshID: z.s.freshID()}
+	t := planner.TopicRead{Name: name, Version: n.version, Created: n.czxid, ID: n.id, FreshID: z.s.freshID()}
 	var states []planner.StateRead
 	for i, l := range n.parts {
 		num := int32(i)
