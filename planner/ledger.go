@@ -41,6 +41,7 @@ type ledger struct {
 	// connection is sent again: brokers put UpdateMetadata in no order but that of its
 	// arrival, and a frame that was on its way may arrive after its successor.
 	doubt   Millis
+	late    map[partition.ID]Millis // see lostLeadership
 	doubted map[partition.ID]bool
 }
 
@@ -68,7 +69,7 @@ type outstanding struct {
 func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
 		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
-		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
+		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, late: map[partition.ID]Millis{}, unproven: map[partition.ID]Millis{},
 	}
 }
 

@@ -69,7 +69,7 @@ func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
 		_, um := l.um[id]
 		r := l.removals[id]
-		return um || r.again > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
+		return um || r.again > m.now || l.late[id] > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
 	})
 	return m.limit(ids)
 }
