@@ -65,6 +65,8 @@ type Topic struct {
 	Version int32
 	// Created is the znode's czxid, 0 while it has not been read since we created it.
 	Created int64
+	// Zxid is the znode's mzxid when it was last read.
+	Zxid int64
 	// Partitions is sorted by Number; numbers are normally dense from 0.
 	Partitions []Partition
 	// Deleting: brokers are told that the topic is gone and to delete their replicas. It is

@@ -229,6 +229,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.retell(c.id, was, p)
 		m.announceMetadata(c.id)
 	case isNew:
+		delete(m.bump, c.id)
 		m.newEpoch(c.id, p)
 		// Kafka tells only the ISR of a new partition and the others when they register; one
 		// that has registered while the write was under way would never hear of it.

@@ -35,6 +35,7 @@ type TopicRead struct {
 	Name    string
 	Version int32 // dataVersion of the topic znode
 	Created int64 // its czxid
+	Zxid    int64 // its mzxid
 	ID      cluster.TopicID
 	// FreshID is a random id from the shell, used if the topic has none and the
 	// inter-broker protocol has topic ids.

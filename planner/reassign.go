@@ -61,6 +61,7 @@ func (m *Machine) isNewOn(broker int32, id partition.ID, p *cluster.Partition) b
 // brokers are told of it has to come under a new leader epoch, or they ignore it.
 func (m *Machine) assignmentChanged(id partition.ID, before, after *cluster.Partition) {
 	if !after.Known {
+		m.bump[id] = partition.Reassign // for a state that is there already, of somebody else
 		return
 	}
 	for _, b := range partition.Unneeded(before.Assignment, after.Assignment) {
@@ -94,10 +95,13 @@ func (m *Machine) retell(id partition.ID, was partition.Assignment, p *cluster.P
 	}
 }
 
-// unsure has brokers hear of a reassignment that was found: whoever began it may not have
-// told the leader.
+// unsure has brokers hear of an assignment that was found and that the leader may not have
+// been told under the epoch of the state that was found with it: of a reassignment, and of
+// any that is newer than the state, because whoever wrote it may have been stopped before
+// it raised the epoch. Once every replica is in the ISR the leader knows them all.
 func (m *Machine) unsure(id partition.ID, p *cluster.Partition) {
-	if p.Assignment.Reassigning() || !p.Told().Equal(p.Assignment) {
+	newer := m.im.Topic(id.Topic).Zxid > p.Seen && p.State.Leader != isr.NoLeader && !isr.Set(p.Assignment.Replicas).SubsetOf(p.State.ISR)
+	if newer || p.Assignment.Reassigning() || !p.Told().Equal(p.Assignment) {
 		m.bump[id] = partition.Reassign
 	}
 }

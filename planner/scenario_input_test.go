@@ -66,7 +66,7 @@ func (w *world) parseID(s string) partition.ID {
 	return partition.ID{Topic: s[:i], Number: int32(w.parseNum(s[i+1:]))} //nolint:gosec // small
 }
 
-// parseTopic reads NAME [id=N] [version=N] : 1,2,3 2,3,1
+// parseTopic reads NAME [id=N] [version=N] [zxid=N] : 1,2,3 2,3,1
 func (w *world) parseTopic(f []string) planner.TopicRead {
 	t := planner.TopicRead{Name: f[0], FreshID: cluster.TopicID{99}}
 	lists := false
@@ -82,6 +82,8 @@ func (w *world) parseTopic(f []string) planner.TopicRead {
 			t.ID = cluster.TopicID{byte(w.parseNum(v))} //nolint:gosec // small
 		case key == "version":
 			t.Version = int32(w.parseNum(v)) //nolint:gosec // small
+		case key == "zxid":
+			t.Zxid = w.parseNum(v)
 		default:
 			w.t.Fatalf("topic: %q", x)
 		}

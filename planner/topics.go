@@ -97,7 +97,7 @@ func (m *Machine) intakeTopic(t TopicRead, states map[partition.ID]StateRead) {
 	if old != nil && old.Version >= t.Version {
 		return
 	}
-	topic := cluster.Topic{Name: t.Name, ID: t.ID, Version: t.Version, Created: t.Created}
+	topic := cluster.Topic{Name: t.Name, ID: t.ID, Version: t.Version, Created: t.Created, Zxid: t.Zxid}
 	if old != nil && t.Created == 0 {
 		topic.Created = old.Created
 	}

@@ -213,7 +213,7 @@ func (st *Store) readTopic(ctx context.Context, name string) (planner.TopicRead,
 	if err != nil || !n.exists {
 		return t, n, err
 	}
-	t.Version, t.Created = n.stat.Version, n.stat.Czxid
+	t.Version, t.Created, t.Zxid = n.stat.Version, n.stat.Czxid, n.stat.Mzxid
 	if t.ID, t.Partitions, err = decodeTopic(n.data); err != nil {
 		t.ID, t.Partitions, t.Bad = cluster.TopicID{}, nil, topicPath(name)+": "+err.Error()
 	}

@@ -22,6 +22,9 @@ func (s *sim) checkClaim(b *baton, f epoch.Fence) {
 func (s *sim) checkWrite(f epoch.Fence, id partition.ID, prev, next partition.State) {
 	s.checkState(f, id, next)
 	n := s.zk.states[id]
+	if len(next.ISR) < len(prev.ISR) && s.p.dirtyLogs && !next.ISR.Any(s.lives) {
+		s.damaged[id] = true // their registrations outlive them, so that nobody can know
+	}
 	switch {
 	case n.bad != "":
 		s.failf("%v: garbage overwritten", id)
@@ -41,6 +44,12 @@ func (s *sim) checkWrite(f epoch.Fence, id partition.ID, prev, next partition.St
 	case next.LeaderEpoch > prev.LeaderEpoch && !next.ISR.SubsetOf(prev.ISR):
 		s.failf("%v: a clean election adds to the ISR: %v over %v", id, next, prev)
 	}
+}
+
+// lives reports whether a broker's registration is that of the process that runs.
+func (s *sim) lives(b int32) bool {
+	n, p := s.zk.brokers[b], s.broker(b).proc
+	return n != nil && p != nil && int64(p.epoch) == n.czxid
 }
 
 func (s *sim) checkCreate(f epoch.Fence, id partition.ID, next partition.State) {

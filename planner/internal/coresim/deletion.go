@@ -164,7 +164,7 @@ func (s *sim) addPartition() {
 	s.asked(partition.ID{Topic: name, Number: int32(len(t.parts))}, t.parts[0].Target()) //nolint:gosec // few
 	t.parts = append(t.parts, partition.Assignment{Replicas: slices.Clone(t.parts[0].Target())})
 	t.version++
-	s.zk.tick()
+	t.mzxid = s.zk.tick()
 	if s.zk.doomed[name] {
 		s.mark("added-while-deleted")
 	}

@@ -8,6 +8,7 @@ func TestDeletionsAcrossRoles(t *testing.T) {
 	t.Parallel()
 	kinds := []func(*sim){
 		(*sim).marker, (*sim).marker, (*sim).marker, (*sim).clientCall, (*sim).autoCreate, (*sim).addPartition, (*sim).rivalClaims,
+		(*sim).reassignCall, (*sim).reassignCall, (*sim).reassignLegacy, (*sim).grow,
 		func(s *sim) {
 			if b := pick(&s.r, s.batons); b.up {
 				b.crash()

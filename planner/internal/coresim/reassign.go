@@ -141,7 +141,7 @@ func (s *sim) rivalReassigns(f epoch.Fence) {
 		t.parts = slices.Clone(t.parts)
 		t.parts[id.Number] = next
 		t.version++
-		s.zk.tick()
+		t.mzxid = s.zk.tick()
 		s.trace("zk: %v assigned by a rival: %v", id, next)
 		s.watchTopics()
 	}

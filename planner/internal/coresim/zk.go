@@ -56,6 +56,7 @@ type brokerNode struct {
 
 type topicNode struct {
 	czxid   int64
+	mzxid   int64 // of the last rewrite, 0 if there was none
 	version int32
 	id      cluster.TopicID
 	parts   []partition.Assignment
@@ -220,8 +221,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 			z.s.asked(partition.ID{Topic: b.Name, Number: p.Number}, p.Assignment.Replicas)
 		}
 		n.id, n.parts = b.ID, assignments(b.Partitions)
-		r.Version = n.version
-		z.tick()
+		r.Version, n.mzxid = n.version, z.tick()
 		z.s.watchTopics()
 	case planner.CreateTopic:
 		if z.topics[b.Name] != nil || z.buried(b.Name) {
@@ -335,7 +335,7 @@ func cloned(a partition.Assignment) partition.Assignment {
 // topicRead returns a topic znode and the states that exist under it.
 func (z *zookeeper) topicRead(name string) (planner.TopicRead, []planner.StateRead) {
 	n := z.topics[name]
-	t := planner.TopicRead{Name: name, Version: n.version, Created: n.czxid, ID: n.id, FreshID: z.s.freshID()}
+	t := planner.TopicRead{Name: name, Version: n.version, Created: n.czxid, Zxid: max(n.czxid, n.mzxid), ID: n.id, FreshID: z.s.freshID()}
 	var states []planner.StateRead
 	for i, l := range n.parts {
 		num := int32(i)
