@@ -15,7 +15,7 @@ type removal struct {
 	epoch epoch.Leader
 	done  func(code int16)
 	// again is when it may be sent: later than now after an answer that was lost, see
-	// lostRemovals, or that left the replica out.
+	// lostFrame, or that left the replica out.
 	again Millis
 }
 
@@ -46,9 +46,10 @@ func (m *Machine) stopAndDelete(broker int32, id partition.ID, e epoch.Leader, d
 		l.out.removals[id] = r // the request under way does it; its answer is the answer
 		return true
 	}
+	r.again = l.revived[id]
 	if old := l.removals[id]; old != nil {
 		r.outlive(old)
-		r.again = old.again
+		r.again = max(r.again, old.again)
 	}
 	l.removals[id] = r
 	delete(l.sr, id)
@@ -100,10 +101,16 @@ func (l *ledger) putBack(again Millis) {
 	}
 }
 
-// lostRemovals is putBack for a connection that broke: the broker may have the frame
-// still, and no later request fences a deletion at epoch.Deleting. It is sent again only
-// when that frame must have been handled, so that an answer means that none is left.
-func (m *Machine) lostRemovals(l *ledger) {
+// lostFrame is for a connection that broke: the broker may have its last frame still. No
+// later request fences a deletion at epoch.Deleting, and none fences a LeaderAndIsr once the
+// replica is gone. What is to be deleted is asked for only when that frame must have been
+// handled, so that an answer means that no log is left.
+func (m *Machine) lostFrame(l *ledger) {
+	if l.out != nil {
+		for _, id := range l.out.named {
+			l.revived[id] = m.now + doubtAfter
+		}
+	}
 	if l.out != nil && len(l.out.removals) > 0 {
 		l.putBack(m.now + doubtAfter)
 		l.out.removals = nil

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"maps"
 
 	"baton/partition"
 
@@ -10,7 +11,7 @@ import (
 
 func (m *Machine) channelUp(e ChannelUp) {
 	if l := m.ledgers[e.Broker]; l != nil && l.epoch == e.Epoch {
-		m.lostRemovals(l)
+		m.lostFrame(l)
 		l.untell()
 		l.up, l.conn, l.until, l.fails = true, e.Conn, 0, 0
 	}
@@ -24,7 +25,7 @@ func (m *Machine) channelDown(e ChannelDown) {
 				l.doubted = l.out.gone
 			}
 		}
-		m.lostRemovals(l)
+		m.lostFrame(l)
 		l.untell()
 		l.up = false
 	}
@@ -34,6 +35,7 @@ func (m *Machine) channelDown(e ChannelDown) {
 // the live list included.
 func (m *Machine) dispelDoubts() {
 	for _, l := range m.ledgers {
+		maps.DeleteFunc(l.revived, func(_ partition.ID, until Millis) bool { return until <= m.now })
 		if l.doubted == nil || m.now < l.doubt {
 			continue
 		}
