@@ -93,7 +93,7 @@ func (m *Machine) alter(it *alterItem) {
 		unproven = unproven || early
 		return !early && m.mayStay(p, b)
 	})
-	if unproven && it.call.version == 0 && m.fenceStale(it) {
+	if it.call.version == 0 && (unproven && m.fenceStale(it) || !unproven && verdict == isr.Ineligible && m.fenceIneligible(it)) {
 		return
 	}
 	switch verdict {
@@ -113,7 +113,7 @@ func (m *Machine) alter(it *alterItem) {
 	}
 }
 
-// answerLater answers what was asked about partitions that cannot be read.
+// answerLater answers what cannot be decided yet with a code on which every leader asks again.
 func (m *Machine) answerLater() {
 	items := m.unread
 	m.unread = nil

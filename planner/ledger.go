@@ -41,8 +41,10 @@ type ledger struct {
 	// connection is sent again: brokers put UpdateMetadata in no order but that of its
 	// arrival, and a frame that was on its way may arrive after its successor.
 	doubt   Millis
-	late    map[partition.ID]Millis // see lostLeadership
 	doubted map[partition.ID]bool
+	// revived holds partitions of which a LeaderAndIsr was lost with its connection, until
+	// when it may still arrive and make a log that was deleted meanwhile anew.
+	revived map[partition.ID]Millis
 }
 
 // doubtAfter is how long such a frame may take at the most, in milliseconds: longer
@@ -59,6 +61,7 @@ type outstanding struct {
 	seq   uint64
 	kind  RequestKind
 	items map[partition.ID]bool
+	named []partition.ID // LeaderAndIsr: all that it names, forgotten ones too
 	live  uint64
 	knows map[int32]bool
 	// removals: the request is a StopReplica with delete, items is empty then.
@@ -69,7 +72,8 @@ type outstanding struct {
 func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
 		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
-		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, late: map[partition.ID]Millis{}, unproven: map[partition.ID]Millis{},
+		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
+		revived: map[partition.ID]Millis{},
 	}
 }
 

@@ -55,7 +55,8 @@ type Machine struct {
 	liveGen  uint64 // grows with every change of the list of live brokers
 	ledgers  map[int32]*ledger
 	waiting  map[partition.ID][]*alterItem
-	unread   []*alterItem // of partitions that cannot be read, answered with the next tick
+	unread   []*alterItem // of partitions that cannot be read or fenced yet, answered with the next tick
+	refenced map[partition.ID]refence
 	leavings []*shutdownCall
 	creates  []*createCall
 	deletes  []*deleteCall
@@ -102,7 +103,7 @@ func (m *Machine) reset() {
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
-		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{},
+		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
 		blocks: map[uint64]struct{}{}, reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
@@ -280,6 +281,7 @@ func (m *Machine) tick() {
 	m.deleteNotifications(paths)
 	m.dispelDoubts()
 	m.forgetProved()
+	m.forgetRefenced()
 	m.answerLater()
 	if m.now >= m.reread {
 		m.reread = m.now + 30_000

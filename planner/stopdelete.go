@@ -15,7 +15,7 @@ type removal struct {
 	epoch epoch.Leader
 	done  func(code int16)
 	// again is when it may be sent: later than now after an answer that was lost, see
-	// lostRemovals, or that left the replica out.
+	// lostFrame, or that left the replica out.
 	again Millis
 }
 
@@ -69,7 +69,7 @@ func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
 		_, um := l.um[id]
 		r := l.removals[id]
-		return um || r.again > m.now || l.late[id] > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
+		return um || r.again > m.now || l.revived[id] > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
 	})
 	return m.limit(ids)
 }
@@ -100,10 +100,16 @@ func (l *ledger) putBack(again Millis) {
 	}
 }
 
-// lostRemovals is putBack for a connection that broke: the broker may have the frame
-// still, and no later request fences a deletion at epoch.Deleting. It is sent again only
-// when that frame must have been handled, so that an answer means that none is left.
-func (m *Machine) lostRemovals(l *ledger) {
+// lostFrame is for a connection that broke: the broker may have its last frame still. No
+// later request fences a deletion at epoch.Deleting, and none fences a LeaderAndIsr once the
+// replica is gone. What is to be deleted is asked for only when that frame must have been
+// handled, so that an answer means that no log is left.
+func (m *Machine) lostFrame(l *ledger) {
+	if l.out != nil {
+		for _, id := range l.out.named {
+			l.revived[id] = m.now + doubtAfter
+		}
+	}
 	if l.out != nil && len(l.out.removals) > 0 {
 		l.putBack(m.now + doubtAfter)
 		l.out.removals = nil

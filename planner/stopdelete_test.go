@@ -212,3 +212,23 @@ func TestStopAndDeleteComesBeforeTheNextTopicOfThatName(t *testing.T) {
 	w.heard(codes, 0)
 	w.want(2, "LeaderAndIsr t-0@0")
 }
+
+// A LeaderAndIsr that was lost with its connection may arrive late; it would make anew what
+// was deleted before.
+func TestStopAndDeleteWaitsForALostLeaderAndISR(t *testing.T) {
+	w := newStopping(t)
+	id := partition.ID{Topic: "t"}
+	w.m.ledgers[2].addLAI(id, false)
+	w.step(Tick{})
+	w.want(2, "LeaderAndIsr t-0@3")
+	w.m.ledgers[2].forget(id)
+	delete(w.last, 2)
+	w.step(ChannelDown{Broker: 2, Conn: 2})
+	w.step(ChannelUp{Broker: 2, Epoch: 11, Conn: 3})
+	codes := w.removal(epoch.Deleting)
+	w.want(2, "nothing")
+	w.after(doubtAfter)
+	w.want(2, "StopReplica delete t-0@-2")
+	w.answer(2, 0)
+	w.heard(codes, 0)
+}

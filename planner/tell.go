@@ -131,6 +131,7 @@ func (m *Machine) request(kind RequestKind, b *cluster.Broker, l *ledger) Reques
 
 func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID) Request {
 	r := m.request(LeaderAndISR, b, l)
+	l.out.named = ids
 	leaders := map[int32]bool{}
 	for _, id := range ids {
 		p := m.im.Partition(id)

@@ -11,8 +11,7 @@ import (
 
 func (m *Machine) channelUp(e ChannelUp) {
 	if l := m.ledgers[e.Broker]; l != nil && l.epoch == e.Epoch {
-		m.lostRemovals(l)
-		m.lostLeadership(l)
+		m.lostFrame(l)
 		l.untell()
 		l.up, l.conn, l.until, l.fails = true, e.Conn, 0, 0
 	}
@@ -26,22 +25,9 @@ func (m *Machine) channelDown(e ChannelDown) {
 				l.doubted = l.out.gone
 			}
 		}
-		m.lostRemovals(l)
-		m.lostLeadership(l)
+		m.lostFrame(l)
 		l.untell()
 		l.up = false
-	}
-}
-
-// lostLeadership remembers a LeaderAndIsr whose connection broke: the broker may take it in later. A replica whose log was
-// deleted meanwhile has forgotten its leader epoch and would come into being again, perhaps as a leader that acknowledges
-// alone, so it is deleted only after that.
-func (m *Machine) lostLeadership(l *ledger) {
-	if l.out == nil || l.out.kind != LeaderAndISR {
-		return
-	}
-	for id := range l.out.items {
-		l.late[id] = m.now + doubtAfter
 	}
 }
 
@@ -49,7 +35,7 @@ func (m *Machine) lostLeadership(l *ledger) {
 // the live list included.
 func (m *Machine) dispelDoubts() {
 	for _, l := range m.ledgers {
-		maps.DeleteFunc(l.late, func(_ partition.ID, until Millis) bool { return until <= m.now })
+		maps.DeleteFunc(l.revived, func(_ partition.ID, until Millis) bool { return until <= m.now })
 		if l.doubted == nil || m.now < l.doubt {
 			continue
 		}

@@ -59,6 +59,7 @@ func (m *Machine) forgetTopic(name string) {
 		m.refuseWaiting(id, m.inflight[id])
 		delete(m.inflight, id)
 		delete(m.reads, id)
+		delete(m.refenced, id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

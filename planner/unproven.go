@@ -86,3 +86,39 @@ func (m *Machine) fenceStale(it *alterItem) (done bool) {
 	m.waiting[it.id] = append(m.waiting[it.id], it)
 	return true
 }
+
+// refence is when a partition may have another leader epoch because of fenceIneligible.
+type refence struct{ next, wait Millis }
+
+const (
+	minRefence Millis = 2_000
+	maxRefence Millis = 16_000
+)
+
+// fenceIneligible is fenceStale for a member that may not be in the ISR, such as one that has
+// lost its ZooKeeper session and goes on fetching. Until it has a new epoch a leader up to
+// 3.1 counts on everyone it has asked for: when that follower stops, no write with acks=all
+// is acknowledged any more. As the leader asks again as soon as the follower has fetched
+// again, a partition gets an epoch for it only every few seconds. Meanwhile the answer is
+// UNKNOWN_SERVER_ERROR with the next tick: the leader takes it as it takes
+// OPERATION_NOT_ATTEMPTED, asks again and may be fenced then, but at once on both; any code
+// on which it gave up would freeze its ISR for good (08.3).
+func (m *Machine) fenceIneligible(it *alterItem) (done bool) {
+	r := m.refenced[it.id]
+	if r.next > m.now {
+		m.unread = append(m.unread, it)
+		return true
+	}
+	wait := min(max(2*r.wait, minRefence), maxRefence)
+	m.refenced[it.id] = refence{m.now + wait, wait}
+	return m.fenceStale(it)
+}
+
+// forgetRefenced starts anew with partitions of which nobody has asked so for a while.
+func (m *Machine) forgetRefenced() {
+	for id, r := range m.refenced {
+		if m.now >= r.next+maxRefence {
+			delete(m.refenced, id)
+		}
+	}
+}

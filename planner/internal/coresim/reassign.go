@@ -196,6 +196,9 @@ func (s *sim) rivalReassigns(f epoch.Fence) {
 	}
 	if s.r.chance(70) {
 		set(partition.Assignment{Replicas: target})
+		if slices.ContainsFunc(a.Removing, func(b int32) bool { return s.broker(b).logs[id] != nil }) {
+			s.zk.removed[id.Topic] = true // nothing says any more that it has a log there
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ type zookeeper struct {
 	graves   map[partition.ID][]*stateNode // of topics that are gone; only those that were deleted as Kafka does come back
 	unclean  map[string]bool               // topic configurations that set unclean.leader.election.enable
 	deleting map[string]bool
-	removed  map[string]bool // topics that somebody removed with ZooKeeper's shell
+	removed  map[string]bool // topics that somebody removed with ZooKeeper's shell, or that left a log behind
 	doomed   map[string]bool // whose marker was confirmed
 	// defaultUnclean is the cluster's dynamic default; revoked are topics whose permission has
 	// just ended, until when decisions made before may come in.
@@ -314,8 +314,8 @@ func (z *zookeeper) bury(id partition.ID) {
 	}
 }
 
-// buried reports whether a name may not come back: somebody removed the topic, and nobody
-// its logs.
+// buried reports whether a name may not come back: somebody removed the topic, or a replica,
+// and nobody its logs.
 func (z *zookeeper) buried(name string) bool {
 	return z.removed[name]
 }
