@@ -18,8 +18,6 @@ type Cluster struct {
 	Session time.Duration
 	// OwnController: a broker holds the role to begin with, and takes it back. Simulated ones have no controller.
 	OwnController bool
-	// NoLeave says why a broker that stops may not get the controller's leave; if empty, that is a failure.
-	NoLeave string
 	// CutOff says from whom Broker.Cut separates.
 	CutOff string
 	Close  func()

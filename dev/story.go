@@ -153,14 +153,10 @@ func (w *World) brokerStops(ctx context.Context) error {
 		return err
 	}
 	w.elections.chapter()
-	switch {
-	case clean:
-		w.out.Say("broker %d has gone; nothing waited for a session to run out", id)
-	case w.cluster.NoLeave != "":
-		w.out.Say("broker %d has gone without the controller's leave: %s", id, w.cluster.NoLeave)
-	default:
+	if !clean {
 		return fmt.Errorf("the controlled shutdown of broker %d was not clean", id)
 	}
+	w.out.Say("broker %d has gone; nothing waited for a session to run out", id)
 	if err := w.Restart(ctx, id); err != nil {
 		return err
 	}

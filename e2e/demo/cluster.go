@@ -52,9 +52,6 @@ func start(ctx context.Context, env *kafka.Run, version string, s dev.Site) (*de
 	c := &dev.Cluster{Text: fmt.Sprintf("a real ZooKeeper and %d brokers of Kafka %s", s.Brokers, version), ZooKeeper: server.Addr(), Session: session,
 		OwnController: true, Baton: batonSettings(version), Close: stopFeed,
 		CutOff: "from ZooKeeper, and the other brokers and the Batons do not reach it"}
-	if before(version, 3, 0) {
-		c.NoLeave = "before 3.0 it looks for the controller in /brokers/ids, where Baton is not"
-	}
 	for _, b := range k.Brokers {
 		c.Brokers = append(c.Brokers, broker{b, proxies[b.ID()]})
 	}
@@ -113,8 +110,15 @@ func (b broker) Stop(ctx context.Context) (clean bool, err error) {
 	return after > earlier, err
 }
 
-func (b broker) leaves() (int, error) {
-	return b.k.LogCount("Controlled shutdown request returned successfully")
+func (b broker) leaves() (n int, err error) {
+	for _, said := range []string{"Controlled shutdown succeeded", "Controlled shutdown request returned successfully"} { // before 3.0, since
+		count, err := b.k.LogCount(said)
+		if err != nil {
+			return 0, err
+		}
+		n += count
+	}
+	return n, nil
 }
 
 // Cut ends what connects the broker with ZooKeeper, and others with the broker. What it asks of other brokers as a
