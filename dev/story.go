@@ -93,7 +93,10 @@ func (w *World) brokerDies(ctx context.Context) error {
 	if err := w.awaitFull(ctx); err != nil {
 		return err
 	}
-	w.out.Say("all replicas are in sync again")
+	w.out.Say("all replicas are in sync again; %v is asked back to its first replica", ledger)
+	if err := w.Elect(ctx, electPreferred, ledger.String()); err != nil {
+		return err
+	}
 	return w.Progress(ctx)
 }
 
