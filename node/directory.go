@@ -35,7 +35,7 @@ type directory struct {
 	clusterID  string
 	idTried    time.Time
 	idReading  chan struct{} // as fetching
-	clusterErr string // why it could not be read, as logged last
+	clusterErr string        // why it could not be read, as logged last
 
 	// Of whoever fetches:
 	listed map[int32]bool  // the ids in the last list
