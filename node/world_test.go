@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ func (w *world) now() zkstore.RoleView {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.view
-	v.Members = append([]zkstore.Member(nil), v.Members...)
+	v.Members, v.Bad = slices.Clone(v.Members), maps.Clone(v.Bad)
 	return v
 }
 
