@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"baton/cluster"
 	"baton/isr"
@@ -31,11 +30,11 @@ func (m *Machine) createTopics(token uint64, c CreateTopics) {
 	call := &createCall{token: token, body: c, pending: map[int]bool{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
 	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
 	room := int32(maxNewPartitions)
-	folded := sync.OnceValue(m.foldedNames) // once for all topics of the request
+	likeIt := m.colliding()
 	for i, t := range c.Topics {
 		r := &call.reply.Topics[i]
 		r.Name = t.Name
-		parts, err := m.validateTopic(t, room, folded)
+		parts, err := m.validateTopic(t, room, likeIt)
 		if err != nil {
 			r.Err, r.Message = err.code, err.text
 			continue
@@ -79,20 +78,26 @@ func tooManyPartitions(n, room int32) *refusal {
 	return refuse(kerr.InvalidPartitions, "%d partitions are too many: one request may make %d, and %d are left of them.", n, maxNewPartitions, room)
 }
 
-// foldedNames finds the existing topics by what Kafka makes of their names in metrics.
-func (m *Machine) foldedNames() map[string]string {
-	out := make(map[string]string, m.im.TopicCount())
-	for _, t := range m.im.Topics() {
-		if f := topicconfig.Folded(t.Name); out[f] == "" {
-			out[f] = t.Name
+// colliding finds the topic that a name collides with, "" if there is none. It goes through all
+// topics once, however many names it is asked about.
+func (m *Machine) colliding() func(name string) string {
+	var first map[string]string
+	return func(name string) string {
+		if first == nil {
+			first = make(map[string]string, m.im.TopicCount())
+			for _, t := range m.im.Topics() {
+				if f := topicconfig.Folded(t.Name); first[f] == "" {
+					first[f] = t.Name
+				}
+			}
 		}
+		return first[topicconfig.Folded(name)]
 	}
-	return out
 }
 
 // validateTopic checks one new topic in Kafka's order (05.7) and returns its assignment, of no
 // more partitions than there is room for.
-func (m *Machine) validateTopic(t NewTopic, room int32, folded func() map[string]string) ([]PartitionRead, *refusal) {
+func (m *Machine) validateTopic(t NewTopic, room int32, likeIt func(string) string) ([]PartitionRead, *refusal) {
 	if t.Name == "__cluster_metadata" {
 		return nil, refuse(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", t.Name)
 	}
@@ -112,7 +117,7 @@ func (m *Machine) validateTopic(t NewTopic, room int32, folded func() map[string
 	if m.deleting[t.Name] {
 		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' is marked for deletion.", t.Name)
 	}
-	if other := folded()[topicconfig.Folded(t.Name)]; other != "" {
+	if other := likeIt(t.Name); other != "" {
 		return nil, refuse(kerr.InvalidTopicException, "Topic '%s' collides with existing topics: %s", t.Name, other)
 	}
 	configs := map[string]*string{}

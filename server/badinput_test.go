@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"runtime"
+	"runtime/metrics"
 	"slices"
 	"testing"
 	"time"
@@ -38,21 +38,23 @@ var lies = [][]byte{
 	{0x7f, 0xff}, {0x80, 0}, {0xff, 0xff, 0xff, 0xff, 0x0f}, {0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, {0},
 }
 
+// allocated is how many bytes this process has ever allocated.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
 // Every request that is served, cut off at every length, with every lie at every place, and
 // with something behind its end: answered or refused, at once, and for next to no memory.
 func TestFramesThatLie(t *testing.T) {
 	const most = 64 << 20 // bytes that one frame may cost; the longest is less than 1 KB
 	s := server.New(server.Config{ID: servertest.BatonID}, newPlanned(0), servertest.Brokers(nil))
 	handle := func(name string, frame []byte) error {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start := time.Now()
+		before, start := allocated(), time.Now()
 		out, err := s.Handle(context.Background(), listener, frame)
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%s: took %v\n%x", name, took, frame)
-		}
-		if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > most {
-			t.Errorf("%s: %d bytes were allocated\n%x", name, after.TotalAlloc-before.TotalAlloc, frame)
+		if took, n := time.Since(start), allocated()-before; took > 10*time.Second || n > most {
+			t.Errorf("%s: took %v and %d bytes\n%x", name, took, n, frame)
 		}
 		if err == nil && len(out) < 8 {
 			t.Errorf("%s: answered with %x\n%x", name, out, frame)
@@ -133,9 +135,7 @@ func TestLengthPrefixes(t *testing.T) {
 	alive(t, r)
 
 	const peers = 50
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := allocated()
 	var all []*peer
 	for range peers {
 		p := r.dial(t)
@@ -145,8 +145,7 @@ func TestLengthPrefixes(t *testing.T) {
 		all = append(all, p)
 	}
 	alive(t, r) // connections are accepted in order: the others' are all being read by now
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > peers<<20 {
+	if n := allocated() - before; n > peers<<20 {
 		t.Errorf("%d bytes were allocated for %d announcements of 100 MB", n, peers)
 	}
 	for _, p := range all {

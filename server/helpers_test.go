@@ -135,6 +135,9 @@ func (p *peer) ask(req kmsg.Request) kmsg.Response {
 	if err := resp.ReadFrom(body); err != nil {
 		p.t.Fatalf("key %d: %v", req.Key(), err)
 	}
+	if n := len(resp.AppendTo(nil)); n != len(body) {
+		p.t.Fatalf("key %d: an answer of %d bytes, of which %d were understood", req.Key(), len(body), n)
+	}
 	return resp
 }
 

@@ -22,13 +22,14 @@ type planned struct {
 	m      *planner.Machine
 	now    planner.Millis
 	token  uint64
+	states map[partition.ID]planner.StateRead
 	writes []planner.WriteBody // everything that was to be written
 }
 
 // newPlanned claims a cluster of brokers 1 to 3 with epoch 100, topic "t" of three partitions
 // led by broker 1, and as many topics with other names.
 func newPlanned(topics int) *planned {
-	p := &planned{m: planner.New()}
+	p := &planned{m: planner.New(), states: map[partition.ID]planner.StateRead{}}
 	c := planner.Claimed{
 		ID: servertest.BatonID, Fence: epoch.Fence{Epoch: 5, Version: 5}, Batons: []int32{servertest.BatonID},
 		Self: servertest.Broker(servertest.BatonID, "baton", 9092, ""),
@@ -43,8 +44,10 @@ func newPlanned(topics int) *planned {
 		for n := range int32(3) {
 			replicas := []int32{1, 2, 3}
 			t.Partitions = append(t.Partitions, planner.PartitionRead{Number: n, Assignment: partition.Assignment{Replicas: replicas}})
-			c.States = append(c.States, planner.StateRead{ID: partition.ID{Topic: name, Number: n}, Exists: true, Zxid: 50, State: partition.State{
-				ControllerEpoch: 4, LeaderAndISR: isr.LeaderAndISR{Leader: 1, LeaderEpoch: 7, ISR: replicas, PartitionEpoch: 3}}})
+			id := partition.ID{Topic: name, Number: n}
+			p.states[id] = planner.StateRead{ID: id, Exists: true, Zxid: 50, State: partition.State{
+				ControllerEpoch: 4, LeaderAndISR: isr.LeaderAndISR{Leader: 1, LeaderEpoch: 7, ISR: replicas, PartitionEpoch: 3}}}
+			c.States = append(c.States, p.states[id])
 		}
 		c.Topics = append(c.Topics, t)
 	}
@@ -57,28 +60,31 @@ func newPlanned(topics int) *planned {
 	return p
 }
 
-// step fails every write, and those that follow, and returns the replies.
+// step takes an event and what follows from it, and returns the replies: every write fails,
+// and every read finds what was there first.
 func (p *planned) step(ev planner.Event) map[uint64]planner.ReplyBody {
 	out := map[uint64]planner.ReplyBody{}
-	for more := 8; ev != nil && more > 0; more-- {
-		plan := p.m.Step(p.now, ev)
+	for queue := []planner.Event{ev}; len(queue) > 0; queue = queue[1:] {
+		plan := p.m.Step(p.now, queue[0])
 		if plan.Resign != "" {
 			panic("the planner resigns: " + plan.Resign)
 		}
 		for _, r := range plan.Replies {
 			out[r.Token] = r.Body
 		}
-		ev = nil
-		if plan.Again {
-			ev, more = planner.Continue{}, more+1
-		}
-		var failed planner.Committed
 		for _, w := range plan.Writes {
 			p.writes = append(p.writes, w.Body)
-			failed.Results = append(failed.Results, planner.Result{Seq: w.Seq, Outcome: planner.Failed, Reason: "read only"})
+			queue = append(queue, planner.Committed{Results: []planner.Result{{Seq: w.Seq, Outcome: planner.Failed, Reason: "read only"}}})
 		}
-		if len(failed.Results) > 0 {
-			ev = failed
+		for _, r := range plan.Reads {
+			var found planner.Refreshed
+			for _, id := range r.States {
+				found.States = append(found.States, p.states[id])
+			}
+			queue = append(queue, found)
+		}
+		if plan.Again {
+			queue = append(queue, planner.Continue{})
 		}
 	}
 	return out

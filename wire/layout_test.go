@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,4 +179,15 @@ func FuzzDecodeResponse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Kafka reads no longer string whatever its length has room for, and could not send it back.
+func TestStringsAreNoLongerThanKafkas(t *testing.T) {
+	for n, ok := range map[int]bool{maxString: true, maxString + 1: false} {
+		r := kmsg.NewPtrApiVersionsRequest()
+		r.Version, r.ClientSoftwareName = 3, strings.Repeat("x", n)
+		if _, err := DecodeRequest(ApiVersions, 3, r.AppendTo(nil)); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
 }
