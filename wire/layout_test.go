@@ -191,3 +191,27 @@ func TestStringsAreNoLongerThanKafkas(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReadFrame(f *testing.F) {
+	f.Add(EndFrame(append(BeginFrame(nil), "content"...), 0), 1<<16)
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, MaxFrame)
+	f.Add([]byte{0x06, 0x40, 0, 0, 'x'}, MaxFrame)
+	f.Add([]byte{0x06, 0x40, 0, 1}, MaxFrame)
+	f.Fuzz(func(t *testing.T, stream []byte, bound int) {
+		r := bytes.NewReader(stream)
+		var frame []byte
+		for {
+			at := len(stream) - r.Len()
+			var err error
+			if frame, err = ReadFrame(r, frame, bound); err != nil {
+				return
+			}
+			if want := stream[at+prefixLen : len(stream)-r.Len()]; len(frame) > bound || !bytes.Equal(frame, want) {
+				t.Fatalf("read %x for %x, bound %d", frame, want, bound)
+			}
+			if cap(frame) > 4*len(stream)+2*growStep {
+				t.Fatalf("%d bytes are held for a stream of %d", cap(frame), len(stream))
+			}
+		}
+	})
+}
