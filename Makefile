@@ -11,10 +11,12 @@ KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
 STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
+# How long each fuzz target looks for new input; a dozen of them.
+FUZZTIME ?= 5s
 # Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
 CLASSES  ?=
 
-.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race e2e bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race e2e fuzz bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,7 +30,7 @@ run: ## half a minute, with nothing but Go: a cluster in one process; breaks bro
 run-kafka: ## the same on real Kafka 3.9.1, in some two minutes; needs Java 17 and Maven 3
 	$(GO) run ./cmd/controller dev --kafka 3.9.1
 
-test: vet lint race e2e ## everything that has to pass
+test: vet lint race fuzz e2e ## everything that has to pass
 
 test-fast: ## no Java, no network, a minute at most; with the seeded simulation
 	$(GO) test -short -count=1 $$($(GO) list ./... | grep -v '^baton/e2e')
@@ -46,6 +48,14 @@ e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
 		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
 	else echo 'e2e: no such packages'; exit 1; fi
+
+fuzz: ## every fuzz target for FUZZTIME, over a minute in all; new input that fails is kept in testdata/fuzz
+	@targets=$$($(GO) test -list '^Fuzz' $$($(GO) list ./... | grep -v '^baton/e2e')) || { echo "$$targets"; exit 1; }; \
+	echo "$$targets" | awk '/^Fuzz/ { found[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, found[i]; n = 0 }' | \
+	while read -r package target; do \
+		echo "=== $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+	done
 
 test-matrix: ## the first stories on each Kafka from 2.4.1 to 3.9.1, and upgrades under load; most of an hour
 	@failed=; for v in $(KAFKAS); do \

@@ -65,12 +65,9 @@ func (s Set) SubsetOf(o []int32) bool {
 
 // Distinct reports whether no id occurs twice.
 func (s Set) Distinct() bool {
-	for i, id := range s {
-		if slices.Contains(s[:i], id) {
-			return false
-		}
-	}
-	return true
+	// Sorted, as a list that comes from outside may have a million ids.
+	sorted := slices.Sorted(slices.Values(s))
+	return len(slices.Compact(sorted)) == len(s)
 }
 
 // LeaderAndISR is the content of a state znode without the controller's epoch.

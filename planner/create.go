@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"baton/cluster"
 	"baton/isr"
@@ -28,14 +29,17 @@ type createCall struct {
 func (m *Machine) createTopics(token uint64, c CreateTopics) {
 	call := &createCall{token: token, body: c, pending: map[int]bool{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
 	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
+	room := int32(maxNewPartitions)
+	likeIt := m.colliding()
 	for i, t := range c.Topics {
 		r := &call.reply.Topics[i]
 		r.Name = t.Name
-		parts, err := m.validateTopic(t)
+		parts, err := m.validateTopic(t, room, likeIt)
 		if err != nil {
 			r.Err, r.Message = err.code, err.text
 			continue
 		}
+		room -= int32(len(parts)) //nolint:gosec // no more than room
 		r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas))
 		if c.ValidateOnly {
 			continue
@@ -54,12 +58,46 @@ type refusal struct {
 	text string
 }
 
+// maxRefusal bounds a refusal's text in bytes. It may quote a name or a list from the request,
+// and a client reads no string of more than 32767.
+const maxRefusal = 8_000
+
 func refuse(code *kerr.Error, format string, args ...any) *refusal {
-	return &refusal{code, fmt.Sprintf(format, args...)}
+	text := fmt.Sprintf(format, args...)
+	if len(text) > maxRefusal {
+		text = strings.ToValidUTF8(text[:maxRefusal], "") + "…"
+	}
+	return &refusal{code, text}
 }
 
-// validateTopic checks one new topic in Kafka's order (05.7) and returns its assignment.
-func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
+// maxNewPartitions is how many partitions one request may make, so that a count that was
+// mistyped does not take the memory of its lists. A topic's znode of 1 MB does not hold as many.
+const maxNewPartitions = 200_000
+
+func tooManyPartitions(n, room int32) *refusal {
+	return refuse(kerr.InvalidPartitions, "%d partitions are too many: one request may make %d, and %d are left of them.", n, maxNewPartitions, room)
+}
+
+// colliding finds the topic that a name collides with, "" if there is none. It goes through all
+// topics once, however many names it is asked about.
+func (m *Machine) colliding() func(name string) string {
+	var first map[string]string
+	return func(name string) string {
+		if first == nil {
+			first = make(map[string]string, m.im.TopicCount())
+			for _, t := range m.im.Topics() {
+				if f := topicconfig.Folded(t.Name); first[f] == "" {
+					first[f] = t.Name
+				}
+			}
+		}
+		return first[topicconfig.Folded(name)]
+	}
+}
+
+// validateTopic checks one new topic in Kafka's order (05.7) and returns its assignment, of no
+// more partitions than there is room for.
+func (m *Machine) validateTopic(t NewTopic, room int32, likeIt func(string) string) ([]PartitionRead, *refusal) {
 	if t.Name == "__cluster_metadata" {
 		return nil, refuse(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", t.Name)
 	}
@@ -69,7 +107,7 @@ func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
 	if t.Assignment != nil && (t.Partitions != -1 || t.Factor != -1) {
 		return nil, refuse(kerr.InvalidRequest, "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.")
 	}
-	parts, err := m.assignment(t)
+	parts, err := m.assignment(t, room)
 	if err != nil {
 		return nil, err
 	}
@@ -79,10 +117,8 @@ func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
 	if m.deleting[t.Name] {
 		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' is marked for deletion.", t.Name)
 	}
-	for _, o := range m.im.Topics() {
-		if topicconfig.Collides(o.Name, t.Name) {
-			return nil, refuse(kerr.InvalidTopicException, "Topic '%s' collides with existing topics: %s", t.Name, o.Name)
-		}
+	if other := likeIt(t.Name); other != "" {
+		return nil, refuse(kerr.InvalidTopicException, "Topic '%s' collides with existing topics: %s", t.Name, other)
 	}
 	configs := map[string]*string{}
 	for _, c := range t.Configs {
@@ -94,7 +130,7 @@ func (m *Machine) validateTopic(t NewTopic) ([]PartitionRead, *refusal) {
 	return parts, nil
 }
 
-func (m *Machine) assignment(t NewTopic) ([]PartitionRead, *refusal) {
+func (m *Machine) assignment(t NewTopic, room int32) ([]PartitionRead, *refusal) {
 	if t.Assignment != nil {
 		return m.manualAssignment(t)
 	}
@@ -104,6 +140,9 @@ func (m *Machine) assignment(t NewTopic) ([]PartitionRead, *refusal) {
 	}
 	if factor == -1 {
 		factor = m.set.Factor
+	}
+	if n > room {
+		return nil, tooManyPartitions(n, room)
 	}
 	var places []partition.Place
 	for _, b := range m.im.Brokers() {

@@ -29,10 +29,11 @@ type growCall struct {
 func (m *Machine) createPartitions(token uint64, c CreatePartitions) {
 	call := &growCall{token: token, body: c, pending: map[int]bool{}, waiting: map[int]int32{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
 	call.reply.Topics = make([]GrownTopic, len(c.Topics))
+	room := int32(maxNewPartitions)
 	for i, want := range c.Topics {
 		call.reply.Topics[i].Name = want.Name
 		call.pending[i] = true
-		m.grow(call, i)
+		room -= m.grow(call, i, room)
 	}
 	m.grows = append(m.grows, call)
 }
@@ -41,23 +42,25 @@ func (m *Machine) createPartitions(token uint64, c CreatePartitions) {
 const anyVersion = -1
 
 // grow checks one topic and writes its longer assignment, on condition of the version that
-// was checked; it is called again if another write was in the way.
-func (m *Machine) grow(call *growCall, i int) {
+// was checked; it is called again if another write was in the way. It returns how many
+// partitions are added, of those that there is room for.
+func (m *Machine) grow(call *growCall, i int, room int32) int32 {
 	want, r := call.body.Topics[i], &call.reply.Topics[i]
 	delete(call.waiting, i)
-	parts, err := m.validateGrowth(want)
+	parts, err := m.validateGrowth(want, room)
+	added := int32(len(parts)) //nolint:gosec // no more than room
 	if err != nil {
 		r.Err, r.Message = err.code, err.text
 		delete(call.pending, i)
-		return
+		return added
 	}
 	if call.body.ValidateOnly {
 		delete(call.pending, i)
-		return
+		return added
 	}
 	if m.topicWrites[want.Name] != 0 {
 		call.waiting[i] = anyVersion
-		return
+		return added
 	}
 	t := m.im.Topic(want.Name)
 	id, version, all := t.ID, t.Version, append(assignments(t), parts...)
@@ -82,11 +85,12 @@ func (m *Machine) grow(call *growCall, i int) {
 		}
 	})
 	m.topicWrites[want.Name] = seq
+	return added
 }
 
 // validateGrowth checks in Kafka's order (05.7), in Kafka's words, and returns the
-// assignments of the partitions to add.
-func (m *Machine) validateGrowth(want MorePartitions) ([]PartitionRead, *refusal) {
+// assignments of the partitions to add, no more than there is room for.
+func (m *Machine) validateGrowth(want MorePartitions, room int32) ([]PartitionRead, *refusal) {
 	t := m.im.Topic(want.Name)
 	switch {
 	case t != nil && m.queued(t):
@@ -103,8 +107,8 @@ func (m *Machine) validateGrowth(want MorePartitions) ([]PartitionRead, *refusal
 		return nil, refuse(kerr.InvalidPartitions, "Topic currently has %d partitions, which is higher than the requested %d.", have, want.Count)
 	case add == 0:
 		return nil, refuse(kerr.InvalidPartitions, "Topic already has %d partitions.", have)
-	case add > maxNewPartitions:
-		return nil, refuse(kerr.InvalidPartitions, "%d partitions at once are more than a topic's znode holds.", add)
+	case add > room:
+		return nil, tooManyPartitions(add, room)
 	case t.Partitions[0].Number != 0 || t.Partitions[have-1].Number != have-1:
 		return nil, refuse(kerr.UnknownServerError, "The partitions of topic '%s' are not numbered from 0 without a gap.", want.Name)
 	case m.namesBaton(t.Partitions[0].Assignment.Replicas):
@@ -125,10 +129,6 @@ func (m *Machine) validateGrowth(want MorePartitions) ([]PartitionRead, *refusal
 	}
 	return parts, nil
 }
-
-// maxNewPartitions keeps a count that was mistyped from taking the memory of its lists. A
-// znode of 1 MB does not hold as many.
-const maxNewPartitions = 200_000
 
 // placeGrowth goes on where the topic's own assignment would have (05.7).
 func (m *Machine) placeGrowth(t *cluster.Topic, have, add int32) ([][]int32, *refusal) {
@@ -191,7 +191,7 @@ func (m *Machine) settleGrows() {
 	for _, c := range m.grows {
 		for _, i := range sortedIndexes(c.waiting) {
 			if t := m.im.Topic(c.body.Topics[i].Name); t == nil || t.Version != c.waiting[i] {
-				m.grow(c, i)
+				m.grow(c, i, maxNewPartitions)
 			}
 		}
 		for i := range c.pending {

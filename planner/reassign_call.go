@@ -87,17 +87,20 @@ func (m *Machine) nextAssignment(p *cluster.Partition, r Reassignment) (partitio
 	}
 	next := now.Cancel()
 	if r.Replicas != nil {
-		next = now.ReassignTo(r.Replicas)
 		var live []int32
 		for _, b := range m.im.Brokers() {
 			if !m.im.Leaving(b.ID) {
 				live = append(live, b.ID)
 			}
 		}
-		if !isr.Set(next.Adding).SubsetOf(live) { // a Baton is in the live list, but no broker
+		// Before anything is made of a list that may have a million ids.
+		origin := now.Origin()
+		adding := isr.Set(r.Replicas).Filter(func(b int32) bool { return !slices.Contains(origin, b) })
+		if !adding.SubsetOf(live) { // a Baton is in the live list, but no broker
 			return now, refuse(kerr.InvalidReplicaAssignment, "Replica assignment has brokers that are not alive. Replica list: %s, live broker list: %s",
-				scala("ArrayBuffer", next.Adding), scala("Set", live))
+				scala("ArrayBuffer", adding), scala("Set", live))
 		}
+		next = now.ReassignTo(r.Replicas)
 	}
 	switch {
 	case p == nil:

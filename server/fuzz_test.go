@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"baton/server"
 	"baton/server/servertest"
 	"baton/wire"
 )
@@ -27,10 +28,14 @@ func FuzzHandle(f *testing.F) {
 	}
 	f.Add([]byte{0, 18, 0, 9, 0, 0, 0, 1}, true)
 	full, standby := servertest.ServerFor(servertest.Errors), servertest.ServerFor(servertest.Standby)
+	decides := server.New(server.Config{ID: servertest.BatonID}, newPlanned(0), servertest.Brokers(nil))
 	f.Fuzz(func(t *testing.T, frame []byte, active bool) {
 		s := standby
 		if active {
 			s = full
+		}
+		if active {
+			_, _ = decides.Handle(context.Background(), listener, frame) // what the planner makes of it
 		}
 		out, err := s.Handle(context.Background(), listener, frame)
 		if err != nil {

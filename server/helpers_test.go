@@ -55,11 +55,18 @@ func newRig(t *testing.T, n int, change func(*server.Config)) *rig {
 		change(&cfg)
 	}
 	r.Server = server.New(cfg, r.ctl, live)
+	r.start(t)
+	addr, _ := r.Addr(listener).(*net.TCPAddr)
+	r.ctl.SetSelf(servertest.Broker(servertest.BatonID, "127.0.0.1", int32(addr.Port), "r1"))
+	return r
+}
+
+// start listens and serves until the test ends.
+func (r *rig) start(t *testing.T) {
+	t.Helper()
 	if err := r.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	addr, _ := r.Addr(listener).(*net.TCPAddr)
-	r.ctl.SetSelf(servertest.Broker(servertest.BatonID, "127.0.0.1", int32(addr.Port), "r1"))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Serve(ctx) }()
@@ -69,7 +76,6 @@ func newRig(t *testing.T, n int, change func(*server.Config)) *rig {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return r
 }
 
 // view changes the cluster while nobody reads it.
@@ -128,6 +134,9 @@ func (p *peer) ask(req kmsg.Request) kmsg.Response {
 	resp := req.ResponseKind()
 	if err := resp.ReadFrom(body); err != nil {
 		p.t.Fatalf("key %d: %v", req.Key(), err)
+	}
+	if n := len(resp.AppendTo(nil)); n != len(body) {
+		p.t.Fatalf("key %d: an answer of %d bytes, of which %d were understood", req.Key(), len(body), n)
 	}
 	return resp
 }

@@ -40,8 +40,6 @@ func nameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
 }
 
-// Collides reports names that differ at most in '.' against '_': brokers refuse the second, because both give the same
-// metric name. Equal names collide as well, as in Kafka, so ask whether the topic exists first.
-func Collides(a, b string) bool {
-	return strings.ReplaceAll(a, ".", "_") == strings.ReplaceAll(b, ".", "_")
-}
+// Folded is the same for names that collide, as they differ at most in '.' against '_': brokers refuse the second of
+// them, because both give the same metric name.
+func Folded(name string) string { return strings.ReplaceAll(name, ".", "_") }

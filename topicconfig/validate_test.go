@@ -151,14 +151,14 @@ func TestValidName(t *testing.T) {
 	}
 }
 
-func TestCollides(t *testing.T) {
+func TestFolded(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string
 		want bool
 	}{
 		{"a.b", "a_b", true}, {"a_b.c", "a.b_c", true}, {"a.b", "a.b", true}, {"a.b", "ab", false}, {"a-b", "a_b", false},
 	} {
-		if Collides(tt.a, tt.b) != tt.want || Collides(tt.b, tt.a) != tt.want {
+		if (Folded(tt.a) == Folded(tt.b)) != tt.want {
 			t.Errorf("%s, %s: want %v", tt.a, tt.b, tt.want)
 		}
 	}

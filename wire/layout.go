@@ -22,6 +22,10 @@ import (
 // allocates as many structs as there are bytes left if an array says so, which makes
 // gigabytes of a frame within its bound.
 
+// maxString is the longest string that Kafka reads, also where its length has more than two
+// bytes.
+const maxString = 1<<15 - 1
+
 var (
 	errTags  = errors.New("more tagged fields than bytes")
 	errCount = errors.New("a length or count beyond the bytes")
@@ -137,7 +141,11 @@ func (w *walker) fields(layout string) {
 		case 'u':
 			w.skip(16)
 		case 's':
-			w.skip(w.length(2))
+			n := w.length(2)
+			if n > maxString {
+				w.fail(errCount)
+			}
+			w.skip(n)
 		case '{', '(':
 			end := i + closing(layout[i:])
 			w.array(layout[i+1:end], c == '(')

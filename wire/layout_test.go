@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,6 +176,41 @@ func FuzzDecodeResponse(f *testing.F) {
 		case LeaderAndIsr, StopReplica, UpdateMetadata, ApiVersions:
 			if _, body, err := ParseResponseHeader(frame, key, version); err == nil {
 				_, _ = DecodeResponse(key, version, body)
+			}
+		}
+	})
+}
+
+// Kafka reads no longer string whatever its length has room for, and could not send it back.
+func TestStringsAreNoLongerThanKafkas(t *testing.T) {
+	for n, ok := range map[int]bool{maxString: true, maxString + 1: false} {
+		r := kmsg.NewPtrApiVersionsRequest()
+		r.Version, r.ClientSoftwareName = 3, strings.Repeat("x", n)
+		if _, err := DecodeRequest(ApiVersions, 3, r.AppendTo(nil)); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+func FuzzReadFrame(f *testing.F) {
+	f.Add(EndFrame(append(BeginFrame(nil), "content"...), 0), 1<<16)
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, MaxFrame)
+	f.Add([]byte{0x06, 0x40, 0, 0, 'x'}, MaxFrame)
+	f.Add([]byte{0x06, 0x40, 0, 1}, MaxFrame)
+	f.Fuzz(func(t *testing.T, stream []byte, bound int) {
+		r := bytes.NewReader(stream)
+		var frame []byte
+		for {
+			at := len(stream) - r.Len()
+			var err error
+			if frame, err = ReadFrame(r, frame, bound); err != nil {
+				return
+			}
+			if want := stream[at+prefixLen : len(stream)-r.Len()]; len(frame) > bound || !bytes.Equal(frame, want) {
+				t.Fatalf("read %x for %x, bound %d", frame, want, bound)
+			}
+			if cap(frame) > 4*len(stream)+2*growStep {
+				t.Fatalf("%d bytes are held for a stream of %d", cap(frame), len(stream))
 			}
 		}
 	})

@@ -235,9 +235,21 @@ func FuzzDecode(f *testing.F) {
 		decodeHold(data)
 		decodeHandover(data, 0)
 		decodeMigration(data)
-		decodeReassign(data)
 		decodeLogDirEvent(data)
 		decodeUnclean(data)
+		decodePreferred(data)
+		if ids, err := decodeISRChange(data); err == nil {
+			for _, id := range ids {
+				if id.Number < 0 {
+					t.Errorf("a notification of %v", id)
+				}
+			}
+		}
+		if moves, err := decodeReassign(data); err == nil {
+			if back, err := decodeReassign(encodeReassign(moves)); err != nil || !reflect.DeepEqual(moves, back) {
+				t.Errorf("%+v became %+v, %v", moves, back, err)
+			}
+		}
 		if start, err := nextBlock(data, 0); err == nil && start < 0 {
 			t.Errorf("block starts at %d", start)
 		}

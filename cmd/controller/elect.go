@@ -164,6 +164,10 @@ func readElections(path string) ([]partition.ID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--path-to-json-file: %w", err)
 	}
+	return parseElections(path, data)
+}
+
+func parseElections(path string, data []byte) ([]partition.ID, error) {
 	var doc struct {
 		Partitions []struct {
 			Topic     *string `json:"topic"`
@@ -175,8 +179,8 @@ func readElections(path string) ([]partition.ID, error) {
 	}
 	var ids []partition.ID
 	for i, p := range doc.Partitions {
-		if p.Topic == nil || p.Partition == nil {
-			return nil, fmt.Errorf("%s: entry %d of partitions: expected a topic and a partition", path, i)
+		if p.Topic == nil || *p.Topic == "" || p.Partition == nil || *p.Partition < 0 {
+			return nil, fmt.Errorf("%s: entry %d of partitions: expected a topic and a partition of 0 or more", path, i)
 		}
 		ids = append(ids, partition.ID{Topic: *p.Topic, Number: *p.Partition})
 	}

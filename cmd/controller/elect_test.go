@@ -135,3 +135,29 @@ func TestElectFindsTheBrokers(t *testing.T) {
 	st.Brokers = nil
 	command(t, with, "elect", "preferred", "--topic", "t", "--socket", serve(t, &fakeNode{st: st})).want(t, 5, "knows no broker")
 }
+
+func FuzzParseElections(f *testing.F) {
+	for _, s := range []string{
+		`{"partitions":[{"topic":"t","partition":0},{"topic":"t","partition":1}]}`, `{"partitions":[]}`, `{"partitions":[{"topic":"t"}]}`,
+		`{"partitions":[{"topic":"t","partition":-1}]}`, `{"partitions":[{"topic":"t","partition":0},{"topic":"t","partition":0}]}`, `[]`, ``, `null`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ids, err := parseElections("fuzz.json", data)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "fuzz.json: ") {
+				t.Errorf("the file is not named: %v", err)
+			}
+			return
+		}
+		for i, id := range ids {
+			if id.Topic == "" || id.Number < 0 || i > 0 && partition.Compare(ids[i-1], id) >= 0 {
+				t.Errorf("%v of %v", id, ids)
+			}
+		}
+		if len(ids) == 0 {
+			t.Error("no partitions and no error")
+		}
+	})
+}
