@@ -277,6 +277,12 @@ func failing(_ context.Context, body planner.CallBody) (planner.ReplyBody, error
 			re.Topics = append(re.Topics, planner.GrownTopic{Name: t.Name, Err: kerr.InvalidPartitions, Message: "Topic already has 9 partitions."})
 		}
 		return re, nil
+	case planner.AlterScram:
+		re := planner.AlterScramReply{}
+		for _, user := range b.Users() {
+			re.Users = append(re.Users, planner.ScramUser{User: user, Err: kerr.UnacceptableCredential, Message: "Too few iterations"})
+		}
+		return re, nil
 	case planner.AlterPartition:
 		re := planner.AlterPartitionReply{}
 		for _, i := range b.Items {
