@@ -27,6 +27,8 @@ func (m *Machine) call(c Call) {
 		m.deleteTopics(c.Token, b)
 	case CreatePartitions:
 		m.createPartitions(c.Token, b)
+	case AlterScram:
+		m.alterScram(c.Token, b)
 	}
 }
 
@@ -60,6 +62,12 @@ func notController(body CallBody) ReplyBody {
 		r := CreatePartitionsReply{}
 		for _, t := range b.Topics {
 			r.Topics = append(r.Topics, GrownTopic{Name: t.Name, Err: kerr.NotController})
+		}
+		return r
+	case AlterScram:
+		r := AlterScramReply{}
+		for _, user := range b.Users() {
+			r.Users = append(r.Users, ScramUser{User: user, Err: kerr.NotController})
 		}
 		return r
 	}
@@ -109,6 +117,7 @@ func (m *Machine) failCalls() {
 	for _, c := range m.grows {
 		m.reply(c.token, notController(c.body))
 	}
+	m.failScrams()
 }
 
 // settleCalls answers the calls that have become answerable.

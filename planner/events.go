@@ -203,7 +203,7 @@ type Call struct {
 }
 
 // CallBody is one of AlterPartition, ControlledShutdown, AllocateProducerIDs,
-// CreateTopics, DeleteTopics, CreatePartitions, ElectLeaders, AlterReassignments.
+// CreateTopics, DeleteTopics, CreatePartitions, ElectLeaders, AlterReassignments, AlterScram.
 type CallBody interface{ call() }
 
 // AlterPartition is an ISR change request (api 56, v0–3) of a leader.

@@ -72,7 +72,8 @@ type Machine struct {
 	// uncleanDynamic is the cluster's dynamic default, nil if there is none.
 	uncleanDynamic *bool
 	blocks         map[uint64]struct{} // tokens of producer id calls under way
-	reread         Millis              // when broken states are read again
+	scrams         map[uint64]*scramCall
+	reread         Millis // when broken states are read again
 	reads          map[partition.ID]*stateRead
 	handled        []string // notifications that are still to be deleted
 
@@ -104,7 +105,7 @@ func (m *Machine) reset() {
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
-		blocks: map[uint64]struct{}{}, reads: map[partition.ID]*stateRead{},
+		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
 }

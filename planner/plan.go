@@ -40,7 +40,7 @@ type Write struct {
 
 // WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
 // DeleteNotifications, SetLegacyReassignments, ConfirmMarker, MarkTopic, DropMarker,
-// DeleteTopic.
+// DeleteTopic, AlterUser.
 type WriteBody interface{ write() }
 
 // SetState replaces a state znode of version State.PartitionEpoch (the version
@@ -111,6 +111,16 @@ type DeleteTopic struct {
 	Version int32
 }
 
+// AlterUser changes keys of /config/users/<user> and leaves the others as they are, and tells
+// brokers by a notification. A key to be removed that is not there is a Conflict, and nothing
+// is changed.
+type AlterUser struct {
+	User   string
+	Remove []string
+	Set    map[string]string
+}
+
+func (AlterUser) write()           {}
 func (SetState) write()            {}
 func (CreateState) write()         {}
 func (SetTopic) write()            {}

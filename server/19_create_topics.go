@@ -10,7 +10,7 @@ import (
 )
 
 // CreateTopics, v0-7. v1+: validate-only and messages; v5+: what was created is
-// described; v7: with its id.
+// described, with the configs that hold; v7: with its id.
 //
 // A name that occurs twice in a request is refused here, because the planner's replies
 // are in the request's order; all other checks are the planner's. configs is never
@@ -62,6 +62,9 @@ func createTopics(ctx context.Context, r *request, req *kmsg.CreateTopicsRequest
 		if re.Err == nil {
 			out.TopicID, out.NumPartitions, out.ReplicationFactor = re.ID, re.Partitions, re.Factor
 		}
+	}
+	if req.Version >= 5 {
+		r.addConfigs(ctx, req, resp.Topics)
 	}
 	return resp, nil
 }

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
-	"slices"
 	"time"
 )
 
@@ -86,12 +84,8 @@ func (c *conn) connect(ctx context.Context, avoid map[int32]bool) error {
 		}
 		c.dropBackend()
 	}
-	all := slices.Clone(c.brokers.Endpoints(c.listener))
-	// Chance comes from the clock, so that a run in fake time can be repeated.
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	err := errors.New("no live broker has listener " + c.listener)
-	for _, e := range all {
+	for _, e := range c.anyOrder(c.listener) {
 		if avoid[e.ID] || e.ID == c.cfg.ID {
 			continue
 		}

@@ -15,6 +15,8 @@ const (
 	pathControllerEpoch = "/controller_epoch"
 	pathBrokerIDs       = "/brokers/ids"
 	pathTopics          = "/brokers/topics"
+	pathConfig          = "/config"
+	pathConfigChanges   = "/config/changes"
 	pathTopicConfigs    = "/config/topics"
 	pathBrokerDefaults  = "/config/brokers/<default>"
 	pathPreferred       = "/admin/preferred_replica_election"
@@ -33,7 +35,7 @@ const (
 // persistentPaths are those that every broker makes sure of when it starts, which
 // Baton may do before any of them, and Baton's own.
 var persistentPaths = []string{
-	"/consumers", pathBrokerIDs, pathTopics, "/config/changes", pathDeleteTopics, "/brokers/seqid",
+	"/consumers", pathBrokerIDs, pathTopics, pathConfigChanges, pathDeleteTopics, "/brokers/seqid",
 	pathISRChanges, pathProducerIDs, pathLogDirEvents,
 	pathTopicConfigs, "/config/clients", "/config/users", "/config/brokers", "/config/ips",
 	pathBatonMembers, pathBatonIDs,

@@ -1,6 +1,7 @@
 package zkstore
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -140,6 +141,11 @@ func (t *tree) check(op any, made map[string]bool) error {
 	case *zk.SetDataRequest:
 		return versioned(o.Path, o.Version)
 	case *zk.DeleteRequest:
+		for p := range t.nodes {
+			if parentOf(p) == o.Path && !strings.HasPrefix(o.Path, pathTopics) { // deletions there take children along in the same multi
+				return zk.ErrNotEmpty
+			}
+		}
 		return versioned(o.Path, o.Version)
 	case *zk.CreateRequest:
 		dir := parentOf(o.Path)
@@ -165,6 +171,9 @@ func (t *tree) apply(op any) *zk.Stat {
 	case *zk.DeleteRequest:
 		delete(t.nodes, o.Path)
 	case *zk.CreateRequest:
+		if o.Flags&zk.FlagSequence != 0 {
+			o = &zk.CreateRequest{Path: fmt.Sprintf("%s%010d", o.Path, t.zxid), Data: o.Data}
+		}
 		t.nodes[o.Path] = &treeNode{data: o.Data, stat: zk.Stat{Czxid: t.zxid, Mzxid: t.zxid}}
 	}
 	return nil

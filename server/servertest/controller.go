@@ -97,6 +97,12 @@ func (c *Controller) Call(ctx context.Context, body planner.CallBody) (planner.R
 			re.Items = append(re.Items, planner.AlterReassignmentsItem{ID: i.ID})
 		}
 		return re, nil
+	case planner.AlterScram:
+		re := planner.AlterScramReply{}
+		for _, user := range b.Users() {
+			re.Users = append(re.Users, planner.ScramUser{User: user})
+		}
+		return re, nil
 	case planner.ControlledShutdown:
 		return planner.ControlledShutdownReply{Remaining: led(c.view.Image, b.Broker)}, nil
 	default:

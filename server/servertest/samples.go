@@ -1,8 +1,10 @@
 package servertest
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"strings"
 
 	"baton/cluster"
@@ -148,7 +150,56 @@ func ServerFor(shape Shape) *server.Server {
 			}
 			return out
 		},
-	}, ctl, Brokers(nil))
+		Dial: func(context.Context, string, string) (net.Conn, error) { return describer(shape), nil },
+	}, ctl, brokersFor(shape))
+}
+
+// brokersFor returns who can be asked what holds for a new topic.
+func brokersFor(shape Shape) Brokers {
+	if shape == Full || shape == Long {
+		return Brokers{{ID: 1, Addr: "broker.example:9001"}}
+	}
+	return nil
+}
+
+// describer is a connection to a broker that answers one DescribeConfigs.
+func describer(shape Shape) net.Conn {
+	here, there := net.Pipe()
+	go func() {
+		defer func() { _ = there.Close() }()
+		frame, err := wire.ReadFrame(bufio.NewReader(there), nil, wire.MaxFrame)
+		if err != nil {
+			return
+		}
+		h, body, _ := wire.ParseRequestHeader(frame)
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.Version = h.Version
+		_ = req.ReadFrom(body)
+		_, _ = there.Write(wire.AppendResponse(nil, h.CorrelationID, DescribeAll(req, map[Shape]int{Full: 2, Long: 150}[shape])))
+	}()
+	return here
+}
+
+// DescribeAll answers with n configs for each resource, one of each source; the first has no
+// value.
+func DescribeAll(req *kmsg.DescribeConfigsRequest, n int) *kmsg.DescribeConfigsResponse {
+	resp := kmsg.NewPtrDescribeConfigsResponse()
+	resp.Version = req.Version
+	for _, q := range req.Resources {
+		r := kmsg.NewDescribeConfigsResponseResource()
+		r.ResourceType, r.ResourceName = q.ResourceType, q.ResourceName
+		for i := range n {
+			c := kmsg.NewDescribeConfigsResponseResourceConfig()
+			c.Name, c.Source = fmt.Sprintf("config.%d", i), kmsg.ConfigSource(1+i%5)
+			c.IsSensitive, c.ReadOnly = i == 0, i%2 == 1
+			if i > 0 {
+				c.Value = kmsg.StringPtr(strings.Repeat("v", i))
+			}
+			r.Configs = append(r.Configs, c)
+		}
+		resp.Resources = append(resp.Resources, r)
+	}
+	return resp
 }
 
 // ViewFor returns the cluster of a shape.
@@ -224,6 +275,12 @@ func failing(_ context.Context, body planner.CallBody) (planner.ReplyBody, error
 		re := planner.CreatePartitionsReply{}
 		for _, t := range b.Topics {
 			re.Topics = append(re.Topics, planner.GrownTopic{Name: t.Name, Err: kerr.InvalidPartitions, Message: "Topic already has 9 partitions."})
+		}
+		return re, nil
+	case planner.AlterScram:
+		re := planner.AlterScramReply{}
+		for _, user := range b.Users() {
+			re.Users = append(re.Users, planner.ScramUser{User: user, Err: kerr.UnacceptableCredential, Message: "Too few iterations"})
 		}
 		return re, nil
 	case planner.AlterPartition:
