@@ -142,8 +142,11 @@ func (v IBP) StopReplica() int16 {
 	return v.at(0, versionStep{ibp22IV0, 1}, versionStep{ibp24IV1, 2}, versionStep{ibp26IV0, 3})
 }
 
-// FeatureVersioning reports whether /feature exists with this protocol (KIP-584, 2.7-IV0).
-func (v IBP) FeatureVersioning() bool { return v >= ibp27IV0 }
+// FeatureNode is the version in which /feature is written with this protocol: 0 is not at all (below 2.7-IV0, KIP-584),
+// 2 is without min_version_level (from 3.3-IV0, KIP-778).
+func (v IBP) FeatureNode() int32 {
+	return int32(v.at(0, versionStep{ibp27IV0, 1}, versionStep{ibp33IV0, 2}))
+}
 
 // AlterPartition reports whether leaders change the ISR through the controller (KIP-497, 2.7-IV2) and not in ZooKeeper.
 func (v IBP) AlterPartition() bool { return v >= ibp27IV2 }
@@ -156,6 +159,3 @@ func (v IBP) AllocateProducerIDs() bool { return v >= ibp30IV0 }
 
 // LeaderRecovery reports whether an unclean election marks the leader RECOVERING (KIP-704, 3.2-IV0).
 func (v IBP) LeaderRecovery() bool { return v >= ibp32IV0 }
-
-// FeatureV2 reports whether /feature is written in its version 2, without min_version_level (KIP-778, 3.3-IV0).
-func (v IBP) FeatureV2() bool { return v >= ibp33IV0 }

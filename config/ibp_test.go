@@ -31,40 +31,40 @@ func TestIBPVersions(t *testing.T) {
 	for _, tt := range []struct {
 		ibp                                       string
 		leaderAndIsr, updateMetadata, stopReplica int16
-		features, alter, ids, producers, recovery bool
-		featureV2                                 bool
+		feature                                   int32
+		alter, ids, producers, recovery           bool
 	}{
-		{"0.9.0", 0, 1, 0, false, false, false, false, false, false},
-		{"0.10.0-IV0", 0, 1, 0, false, false, false, false, false, false},
-		{"0.10.0-IV1", 0, 2, 0, false, false, false, false, false, false},
-		{"0.10.2-IV0", 0, 3, 0, false, false, false, false, false, false},
-		{"1.0-IV0", 1, 4, 0, false, false, false, false, false, false},
-		{"2.1", 1, 4, 0, false, false, false, false, false, false},
-		{"2.2-IV0", 2, 5, 1, false, false, false, false, false, false},
-		{"2.4-IV0", 3, 5, 1, false, false, false, false, false, false},
-		{"2.4-IV1", 4, 6, 2, false, false, false, false, false, false},
-		{"2.5", 4, 6, 2, false, false, false, false, false, false},
-		{"2.6-IV0", 4, 6, 3, false, false, false, false, false, false},
-		{"2.7-IV0", 4, 6, 3, true, false, false, false, false, false},
-		{"2.7-IV1", 4, 6, 3, true, false, false, false, false, false},
-		{"2.7-IV2", 4, 6, 3, true, true, false, false, false, false},
-		{"2.8-IV0", 4, 6, 3, true, true, true, false, false, false},
-		{"2.8-IV1", 5, 7, 3, true, true, true, false, false, false},
-		{"3.0-IV0", 5, 7, 3, true, true, true, true, false, false},
-		{"3.1", 5, 7, 3, true, true, true, true, false, false},
-		{"3.2-IV0", 6, 7, 3, true, true, true, true, true, false},
-		{"3.3-IV0", 6, 7, 3, true, true, true, true, true, true},
-		{"3.4-IV0", 7, 8, 3, true, true, true, true, true, true},
-		{"3.9-IV0", 7, 8, 3, true, true, true, true, true, true},
+		{"0.9.0", 0, 1, 0, 0, false, false, false, false},
+		{"0.10.0-IV0", 0, 1, 0, 0, false, false, false, false},
+		{"0.10.0-IV1", 0, 2, 0, 0, false, false, false, false},
+		{"0.10.2-IV0", 0, 3, 0, 0, false, false, false, false},
+		{"1.0-IV0", 1, 4, 0, 0, false, false, false, false},
+		{"2.1", 1, 4, 0, 0, false, false, false, false},
+		{"2.2-IV0", 2, 5, 1, 0, false, false, false, false},
+		{"2.4-IV0", 3, 5, 1, 0, false, false, false, false},
+		{"2.4-IV1", 4, 6, 2, 0, false, false, false, false},
+		{"2.5", 4, 6, 2, 0, false, false, false, false},
+		{"2.6-IV0", 4, 6, 3, 0, false, false, false, false},
+		{"2.7-IV0", 4, 6, 3, 1, false, false, false, false},
+		{"2.7-IV1", 4, 6, 3, 1, false, false, false, false},
+		{"2.7-IV2", 4, 6, 3, 1, true, false, false, false},
+		{"2.8-IV0", 4, 6, 3, 1, true, true, false, false},
+		{"2.8-IV1", 5, 7, 3, 1, true, true, false, false},
+		{"3.0-IV0", 5, 7, 3, 1, true, true, true, false},
+		{"3.1", 5, 7, 3, 1, true, true, true, false},
+		{"3.2-IV0", 6, 7, 3, 1, true, true, true, true},
+		{"3.3-IV0", 6, 7, 3, 2, true, true, true, true},
+		{"3.4-IV0", 7, 8, 3, 2, true, true, true, true},
+		{"3.9-IV0", 7, 8, 3, 2, true, true, true, true},
 	} {
 		v := mustIBP(tt.ibp)
 		if v.LeaderAndIsr() != tt.leaderAndIsr || v.UpdateMetadata() != tt.updateMetadata || v.StopReplica() != tt.stopReplica {
 			t.Errorf("%s: %d %d %d", tt.ibp, v.LeaderAndIsr(), v.UpdateMetadata(), v.StopReplica())
 		}
-		if v.FeatureVersioning() != tt.features || v.AlterPartition() != tt.alter || v.TopicIDs() != tt.ids ||
-			v.AllocateProducerIDs() != tt.producers || v.LeaderRecovery() != tt.recovery || v.FeatureV2() != tt.featureV2 {
-			t.Errorf("%s: %v %v %v %v %v %v", tt.ibp, v.FeatureVersioning(), v.AlterPartition(), v.TopicIDs(),
-				v.AllocateProducerIDs(), v.LeaderRecovery(), v.FeatureV2())
+		if v.FeatureNode() != tt.feature || v.AlterPartition() != tt.alter || v.TopicIDs() != tt.ids ||
+			v.AllocateProducerIDs() != tt.producers || v.LeaderRecovery() != tt.recovery {
+			t.Errorf("%s: %d %v %v %v %v", tt.ibp, v.FeatureNode(), v.AlterPartition(), v.TopicIDs(),
+				v.AllocateProducerIDs(), v.LeaderRecovery())
 		}
 	}
 }

@@ -19,6 +19,7 @@ func (n *Node) serverConfig() server.Config {
 	out := server.Config{
 		ID: n.id(), ClusterID: n.dir.ClusterID,
 		AutoCreate: func() bool { return n.config().AutoCreateTopics },
+		Features:   func() bool { return n.settings().FeatureVersion > 0 },
 		Offsets:    func() server.InternalTopic { return internalTopic(n.config().OffsetsTopic, 0) },
 		Transactions: func() server.InternalTopic {
 			c := n.config()

@@ -103,6 +103,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		DeleteTopics:    c.DeleteTopic,
 		TopicIDs:        protocol.TopicIDs(),
 		LeaderRecovery:  protocol.LeaderRecovery(),
+		FeatureVersion:  protocol.FeatureNode(),
 		MinISR:          int32(c.MinInsyncReplicas),
 		MaxPerRequest:   maxPerRequest,
 		RetryAfter:      500,

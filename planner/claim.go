@@ -19,6 +19,7 @@ func (m *Machine) claim(c Claimed) {
 	m.reread = m.now + 30_000
 	m.balance.next = m.now + firstRebalance
 	m.defaultsChanged(c.Defaults)
+	m.enableFeatures()
 	m.setMarkers(c.Deleting) // before the topics: those to be deleted are not led
 	for _, b := range c.Brokers {
 		if !m.im.IsBaton(b.ID) {

@@ -347,6 +347,7 @@ type Settings struct {
 	DeleteTopics    bool  // delete.topic.enable
 	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
 	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
+	FeatureVersion  int32 // of /feature: 1 from inter-broker protocol 2.7-IV0, 2 from 3.3-IV0; 0: it is not written
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
 	RetryAfter      Millis
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions

@@ -160,7 +160,10 @@ func (m *Machine) handle(ev Event) {
 	case ISRChanged:
 		m.isrChanged(e)
 	case SettingsChanged:
-		m.set = e.Settings
+		before := m.set.FeatureVersion
+		if m.set = e.Settings; m.set.FeatureVersion != before {
+			m.enableFeatures()
+		}
 		m.touchLeaderless()
 	case Committed:
 		for _, r := range e.Results {

@@ -40,7 +40,7 @@ type Write struct {
 
 // WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
 // DeleteNotifications, SetLegacyReassignments, ConfirmMarker, MarkTopic, DropMarker,
-// DeleteTopic, AlterUser.
+// DeleteTopic, AlterUser, EnableFeatures.
 type WriteBody interface{ write() }
 
 // SetState replaces a state znode of version State.PartitionEpoch (the version
@@ -120,7 +120,12 @@ type AlterUser struct {
 	Set    map[string]string
 }
 
+// EnableFeatures makes sure that /feature is there and enabled, in JSON version Version or
+// higher and without a feature. Failed, with Bad, if what is there is anything else.
+type EnableFeatures struct{ Version int32 }
+
 func (AlterUser) write()           {}
+func (EnableFeatures) write()      {}
 func (SetState) write()            {}
 func (CreateState) write()         {}
 func (SetTopic) write()            {}
@@ -157,7 +162,7 @@ type Result struct {
 	Length  int32     // Applied NextProducerIDs: number of ids
 	Reason  string
 	More    bool  // Applied DeleteTopic: there are znodes left
-	Bad     []Bad // Failed NextProducerIDs: the znode cannot be understood
+	Bad     []Bad // Failed NextProducerIDs, EnableFeatures: the znode cannot be understood
 }
 
 // Read asks for something to be read; the answer is an event.

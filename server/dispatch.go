@@ -17,6 +17,9 @@ var (
 	errMalformed = errors.New("malformed request")
 )
 
+// standbyMessage goes with NOT_CONTROLLER where an answer has a message.
+const standbyMessage = "This is not the correct controller for this cluster."
+
 // header is a request's header. body is where the request itself starts in the frame.
 type header struct {
 	key, version int16

@@ -76,6 +76,7 @@ type Config struct {
 	ClusterID    func() string // may be learned after the start
 	Listeners    []Listener
 	AutoCreate   func() bool          // auto.create.topics.enable
+	Features     func() bool          // the inter-broker protocol is 2.7-IV0 or higher
 	Offsets      func() InternalTopic // offsets.topic.* as it is now: 50, 3, 100 MiB
 	Transactions func() InternalTopic // transaction.state.log.*: 50, 3, 100 MiB, 2
 
@@ -151,6 +152,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.AutoCreate == nil {
 		c.AutoCreate = func() bool { return true }
+	}
+	if c.Features == nil {
+		c.Features = func() bool { return true }
 	}
 	if c.BrokerConfig == nil {
 		c.BrokerConfig = func() map[string]string { return nil }

@@ -101,6 +101,8 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 			add(func(ctx context.Context) error { return c.dropMarker(ctx, w.Seq, b) })
 		case planner.DeleteTopic:
 			add(func(ctx context.Context) error { return c.deleteTopic(ctx, w.Seq, b) })
+		case planner.EnableFeatures:
+			add(func(ctx context.Context) error { return c.enableFeatures(ctx, w.Seq, b) })
 		case planner.AlterUser:
 			add(func(ctx context.Context) error { return c.alterUser(ctx, w.Seq, b) })
 		}

@@ -25,6 +25,7 @@ const (
 	pathLogDirEvents    = "/log_dir_event_notification"
 	pathISRChanges      = "/isr_change_notification"
 	pathProducerIDs     = "/latest_producer_id_block"
+	pathFeature         = "/feature"
 	pathMigration       = "/migration"
 	pathBatonMembers    = "/baton/members"
 	pathBatonIDs        = "/baton/ids"

@@ -140,6 +140,7 @@ func ServerFor(shape Shape) *server.Server {
 	}
 	return server.New(server.Config{
 		ID: BatonID, ClusterID: func() string { return id },
+		Features: func() bool { return shape != Errors },
 		BrokerConfig: func() map[string]string {
 			if shape == Empty {
 				return nil
