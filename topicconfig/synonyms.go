@@ -22,8 +22,8 @@ func (b BrokerSetting) Convert(value string) string {
 
 const (
 	millisecond int64 = 1
-	minute            = 60_000
-	hour              = 3_600_000
+	minute      int64 = 60_000
+	hour        int64 = 3_600_000
 )
 
 // BrokerSettings lists the broker's settings for a topic-level config. The first that has a
