@@ -61,6 +61,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 		asBroker.end()
 		n.ended(ctx, s, t, err)
 	}()
+	go n.expireTokens(ctx, s, t, fence)
 	go func() { // a term that has lasted was a good one
 		select {
 		case <-t.Done():

@@ -330,6 +330,11 @@ func (s *fakeSession) RegisterBroker(ctx context.Context, f epoch.Fence, b clust
 	return s.fenced(ctx, "register broker", f, func(*zkstore.RoleView) { s.w.asBroker = append(s.w.asBroker, b.ID) })
 }
 
+// ExpireTokens implements session; there are none.
+func (s *fakeSession) ExpireTokens(context.Context, epoch.Fence, time.Time) (int, error) {
+	return 0, nil
+}
+
 func (s *fakeSession) UnregisterBroker(ctx context.Context, id int32) error {
 	return s.do(ctx, "unregister broker", func(v *zkstore.RoleView) error {
 		if i := slices.Index(s.w.asBroker, id); i >= 0 {

@@ -26,6 +26,8 @@ const (
 	pathISRChanges      = "/isr_change_notification"
 	pathProducerIDs     = "/latest_producer_id_block"
 	pathFeature         = "/feature"
+	pathTokens          = "/delegation_token/tokens"
+	pathTokenChanges    = "/delegation_token/token_changes"
 	pathMigration       = "/migration"
 	pathBatonMembers    = "/baton/members"
 	pathBatonIDs        = "/baton/ids"
