@@ -14,7 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const many = 100_000
+// many entries in one request; -short takes fewer.
+var many = 100_000
 
 // answered lists the codes of an answer: the one at its top, if it has one, and each item's.
 func answered(t *testing.T, resp kmsg.Response) (out []int16) {
@@ -210,6 +211,9 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		most    = 1 << 30 // bytes allocated in all for one request of at most 4 MB
 		longest = 10 * time.Second
 	)
+	if testing.Short() {
+		many = 10_000
+	}
 	r, ctl := newPlannedRig(t, topics)
 	long := strings.Repeat("x", math.MaxInt16)
 	name := func(i int) string { return fmt.Sprintf("new-%d", i) }
@@ -250,10 +254,10 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"create: a replica twice", create(7, placed("a", map[int32][]int32{0: {1, 1}})), code(kerr.InvalidReplicaAssignment)},
 		{"create: no replica", create(7, placed("a", map[int32][]int32{0: {}})), code(kerr.InvalidReplicaAssignment)},
 		{"create: 900,000 replicas, one twice, v1", create(1, placed("a", map[int32][]int32{0: append(upTo(900_000), 0)})), code(kerr.InvalidReplicaAssignment)},
-		{"create: 100,000 names that are bad", create(7, repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(fmt.Sprintf("bad name %d", i), 1, 1) })...), all(nil, many, kerr.InvalidTopicException)},
-		{"create: 100,000 topics without a partition", create(7, repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(name(i), 0, 1) })...), all(nil, many, kerr.InvalidPartitions)},
-		{"create: 100,000 times the same", create(7, repeat(many, func(int) kmsg.CreateTopicsRequestTopic { return topic("a", 1, 1) })...), code(kerr.InvalidRequest)},
-		{"create: 100,000 good ones, only to be looked at", validate(repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(name(i), 1, 1) })...), make([]int16, many)},
+		{"create: very many names that are bad", create(7, repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(fmt.Sprintf("bad name %d", i), 1, 1) })...), all(nil, many, kerr.InvalidTopicException)},
+		{"create: very many topics without a partition", create(7, repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(name(i), 0, 1) })...), all(nil, many, kerr.InvalidPartitions)},
+		{"create: very many times the same", create(7, repeat(many, func(int) kmsg.CreateTopicsRequestTopic { return topic("a", 1, 1) })...), code(kerr.InvalidRequest)},
+		{"create: very many good ones, only to be looked at", validate(repeat(many, func(i int) kmsg.CreateTopicsRequestTopic { return topic(name(i), 1, 1) })...), make([]int16, many)},
 
 		{"delete: unknown", drop(5, "none"), code(kerr.UnknownTopicOrPartition)},
 		{"delete: no name", drop(6, ""), code(kerr.UnknownTopicOrPartition)},
@@ -261,7 +265,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"delete: unknown id", dropIDs(kmsg.DeleteTopicsRequestTopic{TopicID: servertest.TopicID(50_000)}), code(kerr.UnknownTopicID)},
 		{"delete: name and id", dropIDs(kmsg.DeleteTopicsRequestTopic{Topic: ptr("t"), TopicID: servertest.TopicID(0)}), code(kerr.InvalidRequest)},
 		{"delete: neither name nor id", dropIDs(kmsg.DeleteTopicsRequestTopic{}), code(kerr.UnknownTopicOrPartition)},
-		{"delete: 100,000 unknown", drop(6, repeat(many, name)...), all(nil, many, kerr.UnknownTopicOrPartition)},
+		{"delete: very many unknown", drop(6, repeat(many, name)...), all(nil, many, kerr.UnknownTopicOrPartition)},
 
 		{"grow: unknown", grow(more("none", 9)), code(kerr.UnknownTopicOrPartition)},
 		{"grow: to -1", grow(more("t", -1)), code(kerr.InvalidPartitions)},
@@ -275,14 +279,14 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"grow: a replica twice", grow(more("t", 4, []int32{1, 2, 2})), code(kerr.InvalidReplicaAssignment)},
 		{"grow: too few lists", grow(more("t", 5, []int32{1, 2, 3})), code(kerr.InvalidReplicaAssignment)},
 		{"grow: 900,000 replicas", grow(more("t", 4, upTo(900_000))), code(kerr.InvalidReplicaAssignment)},
-		{"grow: 100,000 unknown", grow(repeat(many, func(i int) kmsg.CreatePartitionsRequestTopic { return more(name(i), 9) })...), all(nil, many, kerr.UnknownTopicOrPartition)},
+		{"grow: very many unknown", grow(repeat(many, func(i int) kmsg.CreatePartitionsRequestTopic { return more(name(i), 9) })...), all(nil, many, kerr.UnknownTopicOrPartition)},
 
 		{"elect: unknown topic", elect(2, 0, "none", 0), code(nil, kerr.UnknownTopicOrPartition)},
 		{"elect: partition -1", elect(2, 0, "t", -1), code(nil, kerr.UnknownTopicOrPartition)},
 		{"elect: unclean, partition -1", elect(2, 1, "t", -1), code(nil, kerr.UnknownTopicOrPartition)},
 		{"elect: type 9", elect(2, 9, "t", 0), code(kerr.UnknownServerError, kerr.UnknownServerError)},
 		{"elect: twice", elect(2, 0, "t", 0, 0), code(nil, kerr.ElectionNotNeeded)},
-		{"elect: 100,000 unknown", elect(2, 0, "t", repeat(many, func(i int) int32 { return int32(i + 3) })...), all(code(nil), many, kerr.UnknownTopicOrPartition)},
+		{"elect: very many unknown", elect(2, 0, "t", repeat(many, func(i int) int32 { return int32(i + 3) })...), all(code(nil), many, kerr.UnknownTopicOrPartition)},
 
 		{"reassign: unknown topic", reassign("none", 0, []int32{1}), code(nil, kerr.UnknownTopicOrPartition)},
 		{"reassign: partition -1", reassign("t", -1, []int32{1}), code(nil, kerr.UnknownTopicOrPartition)},
@@ -295,7 +299,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"reassign: cancel unknown", reassign("none", 0, nil), code(nil, kerr.NoReassignmentInProgress)},
 		{"reassign: a partition twice, the last counts", reassign("t", 0, []int32{1}, []int32{}), code(nil, kerr.InvalidReplicaAssignment)},
 		{"reassign: to 900,000", reassign("t", 0, upTo(900_000)), code(nil, kerr.InvalidReplicaAssignment)},
-		{"reassign: 100,000 unknown", func() kmsg.Request {
+		{"reassign: very many unknown", func() kmsg.Request {
 			r := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 			r.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: "t", Partitions: repeat(many, func(i int) kmsg.AlterPartitionAssignmentsRequestTopicPartition {
 				return kmsg.AlterPartitionAssignmentsRequestTopicPartition{Partition: int32(i + 3), Replicas: []int32{1}}
@@ -306,7 +310,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"list: unknown topic", list("none", 0), code(nil)},
 		{"list: partition -1", list("t", -1), code(nil)},
 		{"list: twice", list("t", 0, 0), code(nil)},
-		{"list: 100,000 unknown", list("t", upTo(many)...), code(nil)},
+		{"list: very many unknown", list("t", upTo(int32(many))...), code(nil)},
 
 		{"alter: unknown topic", alter(1, "none", 0, 1), code(nil, kerr.OperationNotAttempted)},
 		{"alter: unknown id", alter(3, "none", 0, 1), code(nil, kerr.OperationNotAttempted)},
@@ -324,7 +328,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"alter: 900,000 times the leader", alter(2, "t", 0, slices.Repeat([]int32{1}, 900_000)...), code(nil, kerr.IneligibleReplica)},
 		{"alter: by a broker that is not there", func() kmsg.Request { r := alter(3, "t", 0, 1); r.BrokerID = -1; return r }(), code(kerr.StaleBrokerEpoch)},
 		{"alter: by another incarnation", func() kmsg.Request { r := alter(3, "t", 0, 1); r.BrokerEpoch = 99; return r }(), code(kerr.StaleBrokerEpoch)},
-		{"alter: 100,000 unknown", func() kmsg.Request {
+		{"alter: very many unknown", func() kmsg.Request {
 			r := alter(3, "t", 0, 1)
 			r.Topics[0].Partitions = repeat(many, func(i int) kmsg.AlterPartitionRequestTopicPartition {
 				p := r.Topics[0].Partitions[0]
@@ -344,7 +348,7 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 		{"ids: broker -1", producerIDs(-1, 100), code(kerr.BrokerIDNotRegistered)},
 		{"ids: another incarnation", producerIDs(1, -1), code(kerr.StaleBrokerEpoch)},
 
-		{"metadata: 100,000 unknown", func() kmsg.Request {
+		{"metadata: very many unknown", func() kmsg.Request {
 			m := metadataFor(12, repeat(many, name)...)
 			m.AllowAutoTopicCreation = false
 			return m
