@@ -334,8 +334,10 @@ func (m *Machine) deletionDone(d *deletion) {
 	m.graves[d.name] = grave{d.id, d.created, m.now + graveKept}
 	delete(m.deletions, d.name)
 	delete(m.deleting, d.name)
-	if t := m.im.Topic(d.name); t != nil && t.Deleting { // else the next of that name is there already
+	if t := m.im.Topic(d.name); t != nil && t.Deleting {
 		m.forgetTopic(d.name)
+	} else {
+		m.rehold(t) // the next of that name is there already, and was held until now
 	}
 	m.note(topicNote(d.name, "topic %s is deleted", d.name))
 }
