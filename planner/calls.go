@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -118,6 +119,24 @@ func (m *Machine) failCalls() {
 		m.reply(c.token, notController(c.body))
 	}
 	m.failScrams()
+}
+
+// itemsCall is what calls for several items have in common: they are answered when no item
+// is pending any more, and at the deadline with what is known of each.
+type itemsCall struct {
+	token    uint64
+	pending  map[int]bool // items not answered yet, by index
+	deadline Millis
+}
+
+func (m *Machine) itemsCall(token uint64, timeout Millis) itemsCall {
+	return itemsCall{token: token, pending: map[int]bool{}, deadline: m.now + timeout}
+}
+
+// over drops the items that are ready and reports whether the call is to be answered.
+func (c *itemsCall) over(now Millis, ready func(i int) bool) bool {
+	maps.DeleteFunc(c.pending, func(i int, _ bool) bool { return ready(i) })
+	return len(c.pending) == 0 || now >= c.deadline
 }
 
 // settleCalls answers the calls that have become answerable.

@@ -18,16 +18,14 @@ import (
 // it has failed, or has its leaders and the brokers know; at the deadline, with
 // REQUEST_TIMED_OUT for those that have none yet.
 type createCall struct {
-	token    uint64
-	body     CreateTopics
-	reply    CreateTopicsReply
-	pending  map[int]bool // topics not answered yet, by index
-	written  map[int]Millis
-	deadline Millis
+	itemsCall
+	body    CreateTopics
+	reply   CreateTopicsReply
+	written map[int]Millis
 }
 
 func (m *Machine) createTopics(token uint64, c CreateTopics) {
-	call := &createCall{token: token, body: c, pending: map[int]bool{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
+	call := &createCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, written: map[int]Millis{}}
 	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
 	room := int32(maxNewPartitions)
 	likeIt := m.colliding()
@@ -222,16 +220,12 @@ func (m *Machine) topicCreated(call *createCall, i int, parts []PartitionRead, w
 }
 
 func (m *Machine) settleCreates() {
-	open := m.creates[:0]
-	for _, c := range m.creates {
-		for i := range c.pending {
-			if at, ok := c.written[i]; ok && m.topicReady(c.reply.Topics[i].Name, at) {
-				delete(c.pending, i)
-			}
-		}
-		if len(c.pending) > 0 && m.now < c.deadline {
-			open = append(open, c)
-			continue
+	m.creates = slices.DeleteFunc(m.creates, func(c *createCall) bool {
+		if !c.over(m.now, func(i int) bool {
+			at, ok := c.written[i]
+			return ok && m.topicReady(c.reply.Topics[i].Name, at)
+		}) {
+			return false
 		}
 		for i := range c.pending {
 			r := &c.reply.Topics[i]
@@ -240,8 +234,8 @@ func (m *Machine) settleCreates() {
 			}
 		}
 		m.reply(c.token, c.reply)
-	}
-	m.creates = open
+		return true
+	})
 }
 
 // topicLed reports whether every partition has a leader in ZooKeeper.

@@ -10,19 +10,17 @@ import (
 // has failed or is gone for the brokers; at the deadline, with REQUEST_TIMED_OUT for those
 // that are not.
 type deleteCall struct {
-	token    uint64
-	body     DeleteTopics
-	reply    DeleteTopicsReply
-	pending  map[int]bool // topics not answered yet, by index
-	marked   map[int]bool // whose markers are written
-	gone     map[int]Millis
-	deadline Millis
+	itemsCall
+	body   DeleteTopics
+	reply  DeleteTopicsReply
+	marked map[int]bool // whose markers are written
+	gone   map[int]Millis
 }
 
 // deleteTopics marks topics for deletion, with Kafka's checks in their order (05.7).
 // Several requests may wait for the same topic.
 func (m *Machine) deleteTopics(token uint64, c DeleteTopics) {
-	call := &deleteCall{token: token, body: c, pending: map[int]bool{}, marked: map[int]bool{}, gone: map[int]Millis{}, deadline: m.now + c.Timeout}
+	call := &deleteCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, marked: map[int]bool{}, gone: map[int]Millis{}}
 	call.reply.Topics = make([]DeletedTopic, len(c.Topics))
 	for i, want := range c.Topics {
 		r := &call.reply.Topics[i]
@@ -67,23 +65,16 @@ func (m *Machine) topicMarked(call *deleteCall, i int, w Result) {
 }
 
 func (m *Machine) settleDeletes() {
-	open := m.deletes[:0]
-	for _, c := range m.deletes {
-		for i := range c.pending {
-			if c.marked[i] && m.topicVanished(c, i) {
-				delete(c.pending, i)
-			}
-		}
-		if len(c.pending) > 0 && m.now < c.deadline {
-			open = append(open, c)
-			continue
+	m.deletes = slices.DeleteFunc(m.deletes, func(c *deleteCall) bool {
+		if !c.over(m.now, func(i int) bool { return c.marked[i] && m.topicVanished(c, i) }) {
+			return false
 		}
 		for i := range c.pending {
 			c.reply.Topics[i].Err = kerr.RequestTimedOut
 		}
 		m.reply(c.token, c.reply)
-	}
-	m.deletes = slices.Clip(open)
+		return true
+	})
 }
 
 // topicVanished: the topic's znodes are gone, or its deletion only waits for what may take

@@ -17,17 +17,15 @@ import (
 // has failed or its partitions are led and the brokers know; at the deadline, with
 // REQUEST_TIMED_OUT for the others.
 type growCall struct {
-	token    uint64
-	body     CreatePartitions
-	reply    CreatePartitionsReply
-	pending  map[int]bool  // topics not answered yet, by index
-	waiting  map[int]int32 // that could not be written, with the version of the znode that was moved on from, or anyVersion
-	written  map[int]Millis
-	deadline Millis
+	itemsCall
+	body    CreatePartitions
+	reply   CreatePartitionsReply
+	waiting map[int]int32 // that could not be written, with the version of the znode that was moved on from, or anyVersion
+	written map[int]Millis
 }
 
 func (m *Machine) createPartitions(token uint64, c CreatePartitions) {
-	call := &growCall{token: token, body: c, pending: map[int]bool{}, waiting: map[int]int32{}, written: map[int]Millis{}, deadline: m.now + c.Timeout}
+	call := &growCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, waiting: map[int]int32{}, written: map[int]Millis{}}
 	call.reply.Topics = make([]GrownTopic, len(c.Topics))
 	room := int32(maxNewPartitions)
 	for i, want := range c.Topics {
@@ -187,28 +185,24 @@ func join(ids []int32) string {
 }
 
 func (m *Machine) settleGrows() {
-	open := m.grows[:0]
-	for _, c := range m.grows {
+	m.grows = slices.DeleteFunc(m.grows, func(c *growCall) bool {
 		for _, i := range sortedIndexes(c.waiting) {
 			if t := m.im.Topic(c.body.Topics[i].Name); t == nil || t.Version != c.waiting[i] {
 				m.grow(c, i, maxNewPartitions)
 			}
 		}
-		for i := range c.pending {
-			if at, ok := c.written[i]; ok && m.topicReady(c.reply.Topics[i].Name, at) {
-				delete(c.pending, i)
-			}
-		}
-		if len(c.pending) > 0 && m.now < c.deadline {
-			open = append(open, c)
-			continue
+		if !c.over(m.now, func(i int) bool {
+			at, ok := c.written[i]
+			return ok && m.topicReady(c.reply.Topics[i].Name, at)
+		}) {
+			return false
 		}
 		for i := range c.pending {
 			c.reply.Topics[i].Err = kerr.RequestTimedOut
 		}
 		m.reply(c.token, c.reply)
-	}
-	m.grows = slices.Clip(open)
+		return true
+	})
 }
 
 func sortedIndexes[V any](set map[int]V) []int {
