@@ -21,34 +21,48 @@ type createCall struct {
 	itemsCall
 	body    CreateTopics
 	reply   CreateTopicsReply
+	waiting map[int]bool // for the end of another topic of that name
 	written map[int]Millis
 }
 
 func (m *Machine) createTopics(token uint64, c CreateTopics) {
-	call := &createCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, written: map[int]Millis{}}
+	call := &createCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, waiting: map[int]bool{}, written: map[int]Millis{}}
 	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
 	room := int32(maxNewPartitions)
 	likeIt := m.colliding()
-	for i, t := range c.Topics {
-		r := &call.reply.Topics[i]
-		r.Name = t.Name
-		parts, err := m.validateTopic(t, room, likeIt)
-		if err != nil {
-			r.Err, r.Message = err.code, err.text
-			continue
-		}
-		room -= int32(len(parts)) //nolint:gosec // no more than room
-		r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas))
-		if c.ValidateOnly {
-			continue
-		}
-		if m.set.TopicIDs {
-			r.ID = t.ID
-		}
-		call.pending[i], m.creating[t.Name] = true, true
-		m.write(CreateTopic{Name: t.Name, ID: r.ID, Partitions: parts, Configs: t.Configs}, func(w Result) { m.topicCreated(call, i, parts, w) })
+	for i := range c.Topics {
+		room -= m.create(call, i, room, likeIt)
 	}
 	m.creates = append(m.creates, call)
+}
+
+// create checks one topic and writes it. The answer to DeleteTopics comes before the topic's
+// znodes are gone: who creates it anew at once waits for that, where Kafka's controller refuses.
+// It returns how many partitions are made, of those that there is room for.
+func (m *Machine) create(call *createCall, i int, room int32, likeIt func(string) string) int32 {
+	t, r := call.body.Topics[i], &call.reply.Topics[i]
+	r.Name = t.Name
+	delete(call.waiting, i)
+	delete(call.pending, i)
+	parts, err := m.validateTopic(t, room, likeIt)
+	if err != nil {
+		r.Err, r.Message = err.code, err.text
+		if err.code == kerr.TopicAlreadyExists && m.goesSoon(t.Name) && !call.body.ValidateOnly {
+			call.waiting[i], call.pending[i] = true, true
+		}
+		return 0
+	}
+	r.Err, r.Message = nil, ""
+	r.Partitions, r.Factor = int32(len(parts)), int16(len(parts[0].Assignment.Replicas)) //nolint:gosec // no more than room
+	if call.body.ValidateOnly {
+		return r.Partitions
+	}
+	if m.set.TopicIDs {
+		r.ID = t.ID
+	}
+	call.pending[i], m.creating[t.Name] = true, true
+	m.write(CreateTopic{Name: t.Name, ID: r.ID, Partitions: parts, Configs: t.Configs}, func(w Result) { m.topicCreated(call, i, parts, w) })
+	return r.Partitions
 }
 
 type refusal struct {
@@ -220,7 +234,13 @@ func (m *Machine) topicCreated(call *createCall, i int, parts []PartitionRead, w
 }
 
 func (m *Machine) settleCreates() {
+	likeIt := m.colliding()
 	m.creates = slices.DeleteFunc(m.creates, func(c *createCall) bool {
+		for _, i := range sortedIndexes(c.waiting) {
+			if !m.goesSoon(c.body.Topics[i].Name) {
+				m.create(c, i, maxNewPartitions, likeIt)
+			}
+		}
 		if !c.over(m.now, func(i int) bool {
 			at, ok := c.written[i]
 			return ok && m.topicReady(c.reply.Topics[i].Name, at)
@@ -229,6 +249,9 @@ func (m *Machine) settleCreates() {
 		}
 		for i := range c.pending {
 			r := &c.reply.Topics[i]
+			if c.waiting[i] {
+				continue // it has its refusal
+			}
 			if _, ok := c.written[i]; !ok || c.body.Timeout <= 0 || !m.topicLed(r.Name) {
 				r.Err, r.Message = kerr.RequestTimedOut, "The topic has no leader for every partition yet."
 			}

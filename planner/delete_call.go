@@ -77,13 +77,12 @@ func (m *Machine) settleDeletes() {
 	})
 }
 
-// topicVanished: the topic's znodes are gone, or its deletion only waits for what may take
-// for ever (Kafka's does not wait for that either), and the brokers that listen have
-// forgotten the topic; sick ones are waited for only so long.
+// topicVanished: the deletion has begun and the brokers that listen have forgotten the topic,
+// which is Kafka's moment (05.7); sick ones are waited for only so long. Logs and znodes go
+// after it.
 func (m *Machine) topicVanished(c *deleteCall, i int) bool {
 	name := c.reply.Topics[i].Name
-	t := m.im.Topic(name)
-	if d := m.deletions[name]; d != nil && (t == nil || !t.Deleting || d.waits == "" || m.removing(d)) {
+	if t := m.im.Topic(name); m.deletions[name] != nil && (t == nil || !t.Deleting) {
 		return false
 	}
 	if _, seen := c.gone[i]; !seen {
@@ -92,12 +91,8 @@ func (m *Machine) topicVanished(c *deleteCall, i int) bool {
 	return m.toldGone(name) || m.now-c.gone[i] >= m.set.ToldWait
 }
 
-// removing reports whether a broker is about to answer for a replica of the topic.
-func (m *Machine) removing(d *deletion) bool {
-	for r, asked := range d.open {
-		if l := m.ledgers[r.broker]; l != nil && l.up && asked.code == 0 {
-			return true
-		}
-	}
-	return false
+// goesSoon reports whether a topic is being deleted and nothing is known that this waits for.
+func (m *Machine) goesSoon(name string) bool {
+	d := m.deletions[name]
+	return d != nil && d.waits == ""
 }

@@ -76,8 +76,9 @@ func scala(kind string, ids []int32) string {
 }
 
 // nextAssignment checks in Kafka's order (06.4) what a request makes of a partition, nil if
-// that one is unknown.
-func (m *Machine) nextAssignment(p *cluster.Partition, r Reassignment) (partition.Assignment, *refusal) {
+// that one is unknown. One of a topic to be deleted is refused like an unknown one, after its
+// replicas have been looked at; what is in progress may be cancelled, as the deletion waits for it.
+func (m *Machine) nextAssignment(p *cluster.Partition, doomed bool, r Reassignment) (partition.Assignment, *refusal) {
 	var now partition.Assignment
 	if p != nil {
 		now = p.Assignment
@@ -103,7 +104,7 @@ func (m *Machine) nextAssignment(p *cluster.Partition, r Reassignment) (partitio
 		next = now.ReassignTo(r.Replicas)
 	}
 	switch {
-	case p == nil:
+	case p == nil || doomed && r.Replicas != nil:
 		return now, refuse(kerr.UnknownTopicOrPartition, "The partition does not exist.")
 	case !keepsRecords(p, next):
 		return now, refuse(kerr.InvalidReplicaAssignment,
@@ -130,10 +131,7 @@ func (m *Machine) startMoves(t *cluster.Topic, parts []PartitionRead) (written [
 			wait = append(wait, it)
 			continue
 		}
-		if m.queued(t) && it.Replicas != nil {
-			p = nil // to be deleted; what is in progress may be cancelled, as the deletion waits for it
-		}
-		next, err := m.nextAssignment(p, it.Reassignment)
+		next, err := m.nextAssignment(p, m.queued(t), it.Reassignment)
 		if err != nil {
 			it.answer(err)
 			continue
@@ -178,7 +176,7 @@ func (m *Machine) movesWritten(name string, version int32, items []*moveItem, r 
 // refuseMoves answers what was asked about a topic that is unknown or to be deleted.
 func (m *Machine) refuseMoves(name string) {
 	for _, it := range m.moves[name] {
-		_, err := m.nextAssignment(nil, it.Reassignment)
+		_, err := m.nextAssignment(m.im.Partition(it.ID), true, it.Reassignment)
 		it.answer(err)
 	}
 	delete(m.moves, name)
