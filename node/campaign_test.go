@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"baton/admin"
+	"baton/cluster"
 	"baton/controller"
 	"baton/planner"
 	"baton/zkstore"
@@ -519,5 +520,23 @@ func TestTheDirectoryDoesNotQueueUpItsReaders(t *testing.T) {
 			t.Errorf("ten readers took %v", took)
 		}
 		w.setDown(false)
+	})
+}
+
+// A client that asks just after the first brokers have come is not told that there are none.
+func TestTheDirectoryOfALeaderHasNewBrokersAtOnce(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		a := w.join(t, a1, Active)
+		time.Sleep(time.Second)
+		if e := a.dir.Endpoints("PLAINTEXT"); len(e) > 0 {
+			t.Fatalf("%+v", e)
+		}
+		a.current().Push(planner.BrokersChanged{Brokers: []cluster.Broker{
+			{ID: 1, Epoch: 11, Endpoints: []cluster.Endpoint{{Listener: "PLAINTEXT", Host: "b1", Port: 9092}}},
+		}})
+		synctest.Wait()
+		if e := a.dir.Endpoints("PLAINTEXT"); len(e) != 1 || e[0].Addr != "b1:9092" {
+			t.Errorf("%+v", e)
+		}
 	})
 }

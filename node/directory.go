@@ -15,8 +15,8 @@ import (
 	"baton/server"
 )
 
-// directoryAge is how old the list of brokers may be. A stale entry costs a client one
-// failed proxy attempt, not more.
+// directoryAge is how old the list of brokers may be where nobody says that it has changed.
+// A stale entry costs a client one failed proxy attempt, not more.
 const directoryAge = 2 * time.Second
 
 // askAgain is when a broker that did not say which versions it reads is asked again.
@@ -31,6 +31,7 @@ type directory struct {
 	brokers  []cluster.Broker
 	tried    time.Time     // when the list was last read, or could not be
 	fetching chan struct{} // closed when the read under way has ended; nil: none
+	changes  int           // how often brokers have come or gone while we led
 
 	clusterID  string
 	idTried    time.Time
@@ -78,7 +79,7 @@ func (d *directory) list() []cluster.Broker {
 		defer d.mu.Unlock()
 		return d.brokers
 	}
-	done := make(chan struct{})
+	done, changes := make(chan struct{}), d.changes
 	d.fetching = done
 	d.mu.Unlock()
 
@@ -89,6 +90,9 @@ func (d *directory) list() []cluster.Broker {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fetching, d.tried = nil, time.Now()
+	if changes != d.changes {
+		d.tried = time.Time{}
+	}
 	close(done)
 	if err != nil {
 		d.n.log.Debug("reading the list of brokers failed", zap.Error(err))
@@ -96,6 +100,15 @@ func (d *directory) list() []cluster.Broker {
 		d.brokers = brokers
 	}
 	return d.brokers
+}
+
+// outdate has the list made anew when it is next wanted: the image of the leading controller has
+// other brokers now. The first requests of clients come within seconds of a broker's start.
+func (d *directory) outdate() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tried = time.Time{}
+	d.changes++
 }
 
 func (d *directory) fetch(ctx context.Context) (out []cluster.Broker, err error) {

@@ -73,6 +73,9 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 
 // Event implements controller.Observer.
 func (o *observer) Event(name string, waited, took time.Duration) {
+	if name == "Claimed" || name == "BrokersChanged" {
+		o.node.dir.outdate()
+	}
 	o.node.metrics.EventQueueTime(waited)
 	o.node.metrics.EventHandled(kafkaState(name), took)
 	o.node.metrics.LoopProgress(time.Now())
