@@ -87,6 +87,7 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 			m.touch(id)
 		}
 	}
+	m.askLeftovers(b.ID)
 	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: b})
 }
 

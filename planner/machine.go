@@ -80,6 +80,7 @@ type Machine struct {
 	// What reassign*.go keep: replicas to be deleted, requests that wait for their topic's
 	// znode, when that one may be written again, and the legacy znode.
 	dismissals map[partition.ID]*dismissal
+	leftovers  map[int32]map[partition.ID]struct{} // by broker
 	moves      map[string][]*moveItem
 	moveCalls  []*moveCall
 	topicRetry map[string]Millis
@@ -106,7 +107,7 @@ func (m *Machine) reset() {
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},
-		dismissals: map[partition.ID]*dismissal{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
+		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"baton/cluster"
-	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
 
@@ -130,7 +129,7 @@ func (m *Machine) dropDismissals(id partition.ID) {
 	if d := m.dismissals[id]; d != nil {
 		for _, b := range slices.Sorted(maps.Keys(d.brokers)) {
 			if !d.brokers[b].done {
-				m.stopAndDelete(b, id, epoch.Deleting, func(int16) {})
+				m.leave(b, id)
 			}
 		}
 		delete(m.dismissals, id)

@@ -138,6 +138,7 @@ func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID)
 		isNew := l.lai[id]
 		l.out.items[id] = isNew
 		delete(l.lai, id)
+		m.notLeft(b.ID, id)
 		leaders[p.State.Leader] = true
 		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), IsNew: isNew})
 	}

@@ -34,12 +34,20 @@ const (
 	blind
 	zombie
 	powerOff
+	createTopic
+	addPartitions
+	deleteTopic
+	reassign
+	cancelReassignment
+	electPreferred
+	electUnclean
 	kinds
 )
 
 var kindNames = [kinds]string{"crash", "revive", "bounce", "pause", "stop", "cut", "freeze", "heal", "kill-baton", "stop-baton", "start-baton",
 	"handover", "expire", "cut-session", "zk-fault", "zk-freeze", "pause-baton",
-	"blind", "zombie", "power-off"}
+	"blind", "zombie", "power-off",
+	"create", "add-partitions", "delete", "reassign", "cancel", "elect-preferred", "elect-unclean"}
 
 func (w *world) step(ctx context.Context) {
 	total := 0
@@ -105,6 +113,8 @@ func (w *world) do(ctx context.Context, k kind) {
 		w.trace.add("step: ZooKeeper freezes for %v", d)
 		w.zk.Freeze()
 		w.wg.Go(func() { time.Sleep(d); w.zk.Thaw() })
+	default:
+		w.operate(ctx, k, a, b, n)
 	}
 }
 

@@ -24,6 +24,7 @@ type processNetwork struct {
 
 	mu      sync.Mutex
 	stopped chan struct{} // closed when the process goes on; nil while it runs
+	steps   *stepper      // of a crash point; nil if nobody counts
 }
 
 func (n *processNetwork) stop() {
@@ -109,11 +110,24 @@ func (c *processConn) Read(b []byte) (int, error) {
 }
 
 func (c *processConn) Write(b []byte) (int, error) {
-	if c.toBroker {
-		c.starts(b)
+	send := func() (int, error) {
+		c.n.wait(c.done)
+		return c.Conn.Write(b)
 	}
-	c.n.wait(c.done)
-	return c.Conn.Write(b)
+	if !c.toBroker {
+		return send()
+	}
+	h, ok := c.starts(b)
+	c.n.mu.Lock()
+	steps := c.n.steps
+	c.n.mu.Unlock()
+	if !ok || steps == nil {
+		return send()
+	}
+	to, _, _ := strings.Cut(c.to, ":")
+	n := 0
+	err := steps.request(h, to, func() (err error) { n, err = send(); return err })
+	return n, err
 }
 
 func (c *processConn) Close() error {
@@ -122,32 +136,36 @@ func (c *processConn) Close() error {
 }
 
 // starts judges a request to a broker, which is one write.
-func (c *processConn) starts(b []byte) {
+func (c *processConn) starts(b []byte) (h wire.RequestHeader, ok bool) {
 	if len(b) < 12 || int(binary.BigEndian.Uint32(b)) != len(b)-4 {
-		return
+		return h, false
 	}
 	w := c.n.w
 	h, body, err := wire.ParseRequestHeader(b[4:])
 	if err != nil {
-		return
+		return h, false
 	}
 	if w.cfg.Full {
 		w.trace.add("%s to %s: %s v%d #%d", c.n.host, c.to, kmsg.NameForKey(h.Key), h.Version, h.CorrelationID)
 	}
 	epoch, ok := controllerEpoch(h, body)
 	if !ok {
-		return
+		return h, true
 	}
 	if session, over := w.history.Claimer(epoch); over != "" && !w.robbed(session) {
 		w.violate("%s starts %s v%d to %s with controller epoch %d at %v, but %s", c.n.host, kmsg.NameForKey(h.Key), h.Version, c.to, epoch,
 			time.Since(w.trace.start), over)
 	}
+	return h, true
 }
+
+// controlRequests are those of the controller, with the versions from which they say whether it is of KRaft.
+var controlRequests = map[int16]int16{wire.LeaderAndIsr: 7, wire.UpdateMetadata: 8, wire.StopReplica: 4}
 
 // controllerEpoch is that of a control request, which begins with the controller's id and, in its last version, whether
 // that one is of KRaft.
 func controllerEpoch(h wire.RequestHeader, body []byte) (epoch int32, ok bool) {
-	kraft, control := map[int16]int16{wire.LeaderAndIsr: 7, wire.UpdateMetadata: 8, wire.StopReplica: 4}[h.Key]
+	kraft, control := controlRequests[h.Key]
 	at := 4
 	if h.Version >= kraft {
 		at++

@@ -14,6 +14,9 @@ type mix struct {
 	steps                   int
 	twoActives              bool
 	lastBlind               bool          // the last fault is one that nobody tells the leading Baton of
+	operations              bool          // an operator is at work
+	lists                   [][]int32     // replicas of the topic that is written to; nil: drawn
+	elections               bool          // brokers race for the role, and do nothing with it
 	pace                    time.Duration // between two steps, on average
 	latency                 time.Duration // of a message, at most
 	weights                 [kinds]int
@@ -35,9 +38,18 @@ func newMix(rng *rand.Rand) mix {
 		latency: []time.Duration{300 * time.Microsecond, 3 * time.Millisecond, 30 * time.Millisecond}[rng.IntN(3)]}
 	m.twoActives = rng.IntN(3) == 0
 	m.lastBlind = rng.IntN(3) == 0
+	if m.operations = rng.IntN(2) == 0; m.operations {
+		m.steps += 4
+	}
 	for k := range m.weights {
 		if rng.IntN(2) == 0 {
 			m.weights[k] = 1 + rng.IntN(4)
+		}
+	}
+	for k := firstOperation; k < kinds; k++ {
+		m.weights[k] *= 2 // as there are many kinds of faults
+		if !m.operations {
+			m.weights[k] = 0
 		}
 	}
 	m.weights[crashBroker] = max(m.weights[crashBroker], 1)
@@ -56,13 +68,24 @@ type Result struct {
 }
 
 // Run lives one seed. It has to be called in a bubble of testing/synctest.
-func Run(cfg Config) (r Result) {
-	w, err := newWorld(cfg)
-	if err != nil {
+func Run(cfg Config) Result {
+	w := newWorld(cfg)
+	return w.run(w.live)
+}
+
+// run lives what a world is for, once it has started and messages flow.
+func (w *world) run(live func(context.Context) error) (r Result) {
+	if err := w.open(); err != nil {
 		return Result{Err: err}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	err = w.live(ctx)
+	err := w.start(ctx)
+	if err == nil {
+		err = w.produce(ctx)
+	}
+	if err == nil {
+		err = live(ctx)
+	}
 	if w.load != nil {
 		w.acked = w.load.Acked()
 		stop, cancelStop := context.WithCancel(ctx)
@@ -84,12 +107,6 @@ func Run(cfg Config) (r Result) {
 }
 
 func (w *world) live(ctx context.Context) error {
-	if err := w.start(ctx); err != nil {
-		return err
-	}
-	if err := w.produce(ctx); err != nil {
-		return err
-	}
 	for range w.mix.steps {
 		w.step(ctx)
 		time.Sleep(time.Duration(w.rng.Int64N(int64(2 * w.mix.pace))))

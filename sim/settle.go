@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"baton/e2e/load"
 	"baton/partition"
+	"baton/sim/history"
+	"baton/simbroker"
 )
 
 // within is how long a healthy world may take until all is well: three times what it needs at the worst, and less than
@@ -54,9 +57,15 @@ func (w *world) unwell() error {
 	if !slices.ContainsFunc(w.batons, func(b *baton) bool { return b.id == role.Holder }) {
 		return fmt.Errorf("no Baton holds the role (%d does)", role.Holder)
 	}
+	if left := w.history.Unfinished(); len(left) > 0 {
+		return fmt.Errorf("unfinished: %s", strings.Join(left, ", "))
+	}
 	ps := w.history.Partitions()
-	if len(ps) != partitions {
+	if len(ps) < partitions {
 		return fmt.Errorf("%d partitions", len(ps))
+	}
+	if err := w.unkept(ps); err != nil {
+		return err
 	}
 	for _, p := range ps {
 		if !p.Led() {
@@ -92,7 +101,14 @@ func (w *world) memory(m *machine, controller int32) error {
 	if len(mem.Live) != len(w.brokers)+1 { // and the Baton
 		return fmt.Errorf("live brokers %v", mem.Live)
 	}
-	for _, p := range w.history.Partitions() {
+	ps := w.history.Partitions()
+	if len(mem.Cache) != len(ps) {
+		return fmt.Errorf("metadata of %d partitions, there are %d", len(mem.Cache), len(ps))
+	}
+	if err := w.strays(m, mem, ps); err != nil {
+		return err
+	}
+	for _, p := range ps {
 		s := p.State
 		if k := mem.Cache[p.ID]; k.Leader != s.Leader || k.LeaderEpoch != s.LeaderEpoch || !sameSet(k.ISR, s.ISR) {
 			return fmt.Errorf("metadata of %v is %+v, not %+v", p.ID, k, s)
@@ -106,6 +122,32 @@ func (w *world) memory(m *machine, controller int32) error {
 		}
 		if k.Leader != s.Leader || k.LeaderEpoch != s.LeaderEpoch || k.Role != role || role == "leads" && !sameSet(k.ISR, s.ISR) {
 			return fmt.Errorf("replica of %v is %+v, not %s at %+v", p.ID, k, role, s)
+		}
+	}
+	return nil
+}
+
+// strays: a broker has logs of what it hosts, and of nothing else.
+func (w *world) strays(m *machine, mem simbroker.Knowledge, ps []history.Partition) error {
+	hosts := map[partition.ID]bool{}
+	for _, p := range ps {
+		if slices.Contains(p.Replicas, m.b.ID()) {
+			hosts[p.ID] = true
+		}
+	}
+	for _, id := range mem.Logs {
+		if !hosts[id] && !w.history.MayStray(id, m.b.ID()) {
+			return fmt.Errorf("has a log of %v", id)
+		}
+	}
+	for id, k := range mem.Replicas {
+		if k.Role != "" && !hosts[id] && !w.history.MayStray(id, m.b.ID()) {
+			return fmt.Errorf("%s %v", k.Role, id)
+		}
+	}
+	for id := range hosts {
+		if !slices.Contains(mem.Logs, id) {
+			return fmt.Errorf("has no log of %v", id)
 		}
 	}
 	return nil

@@ -108,10 +108,7 @@ func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "tr
 
 // runChild runs some seeds in a process of their own.
 func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSeeds$", "-test.timeout=3m", fmt.Sprint("-test.failfast=", failFast()),
-		fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
-	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1", "GOGC=400") // what a seed leaves behind is small
-	out, err := cmd.CombinedOutput()
+	out, err := inChild(t, "TestSeeds", fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
 	for line := range bytes.Lines(out) {
 		if report, ok := strings.CutPrefix(string(line), reportLine); ok {
 			return f, errors.Join(json.Unmarshal([]byte(report), &f))
@@ -124,6 +121,14 @@ func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
 		}
 	}
 	return f, fmt.Errorf("seed %d: %w\n  again: go test ./sim -run TestSeeds -seed %d -seeds 1\n%s", last, err, last, out)
+}
+
+// inChild runs a test in a process with one thread.
+func inChild(t *testing.T, test string, args ...string) ([]byte, error) {
+	args = append([]string{"-test.run=^" + test + "$", "-test.timeout=3m", fmt.Sprint("-test.failfast=", failFast())}, args...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1", "GOGC=400") // what a run leaves behind is small
+	return cmd.CombinedOutput()
 }
 
 // runHere runs seeds in this process.

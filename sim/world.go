@@ -20,6 +20,7 @@ import (
 	"baton/e2e/load"
 	"baton/metrics"
 	"baton/node"
+	"baton/partition"
 	"baton/sim/history"
 	"baton/simbroker"
 	"baton/zkserver"
@@ -56,6 +57,7 @@ type world struct {
 	faults  []*zkserver.Fault
 	cuts    map[[2]string]bool
 	load    *load.Producer
+	admin   *kgo.Client   // the operator's
 	acked   int           // once the load has ended
 	well    time.Duration // as in Result
 	wg      sync.WaitGroup
@@ -63,6 +65,7 @@ type world struct {
 	mu         sync.Mutex
 	forced     map[int64]bool // sessions that a fault has ended before their time
 	violations []string       // of what only the world sees
+	asked      asked
 }
 
 // robbed says whether a session was ended by a fault rather than by time: its lease could not know.
@@ -74,10 +77,15 @@ func (w *world) robbed(session int64) bool {
 
 // rob ends a session before its time.
 func (w *world) rob(session int64) {
-	w.mu.Lock()
-	w.forced[session] = true
-	w.mu.Unlock()
+	w.robbery(session)
 	w.zk.Expire(session)
+}
+
+// robbery notes that a session is ended before its time.
+func (w *world) robbery(session int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forced[session] = true
 }
 
 func (w *world) violate(format string, args ...any) {
@@ -111,27 +119,33 @@ func (b *baton) host() string { return fmt.Sprintf("10.0.%d.%d", b.id-firstBaton
 
 func brokerHost(id int) string { return fmt.Sprintf("10.0.0.%d", id) }
 
-func newWorld(cfg Config) (*world, error) {
-	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0)), trace: newTrace(), net: simbroker.NewMemory(),
-		history: history.New(), cuts: map[[2]string]bool{}, forced: map[int64]bool{}}
-	w.history.DemandFence()
+func newWorld(cfg Config) *world {
+	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	w.mix = newMix(w.rng)
-	w.net.Delay(cfg.Seed, w.mix.latency)
-	w.trace.add("seed %d: %v", cfg.Seed, w.mix)
+	return w
+}
+
+// open makes the place of the world: a network with ZooKeeper in it.
+func (w *world) open() error {
+	w.trace, w.net, w.history = newTrace(), simbroker.NewMemory(), history.New()
+	w.cuts, w.forced, w.asked = map[[2]string]bool{}, map[int64]bool{}, newAsked()
+	w.history.DemandFence()
+	w.net.Delay(w.cfg.Seed, w.mix.latency)
+	w.trace.add("seed %d: %v", w.cfg.Seed, w.mix)
 	zk, err := zkserver.New(zkserver.Options{TickTime: time.Second, OnTxn: func(x *zkserver.Txn) {
 		w.trace.txn(x)
 		w.history.Apply(x)
 	}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.zk = zk
 	l, err := w.net.Host(zooKeeper).Listen(":2181")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.wg.Go(func() { _ = zk.Serve(l) })
-	return w, nil
+	return nil
 }
 
 func (w *world) start(ctx context.Context) error {
@@ -144,6 +158,9 @@ func (w *world) start(ctx context.Context) error {
 			ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper + ":2181"}, SessionTimeout: 4 * time.Second}}
 		if w.cfg.Full {
 			o.Logf = w.trace.add
+		}
+		if w.mix.elections {
+			o.Election = func(simbroker.Elected) {}
 		}
 		m.b = simbroker.New(o)
 		w.brokers = append(w.brokers, m)
@@ -158,6 +175,9 @@ func (w *world) start(ctx context.Context) error {
 		if err := w.startBaton(b); err != nil {
 			return err
 		}
+	}
+	if err := w.administer(); err != nil {
+		return err
 	}
 	return w.createTopic(ctx)
 }
@@ -217,28 +237,24 @@ func (w *world) clientOptions() []kgo.Opt {
 }
 
 func (w *world) createTopic(ctx context.Context) error {
-	cl, err := kgo.NewClient(w.clientOptions()...)
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	req := kmsg.NewPtrCreateTopicsRequest()
-	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = topicName, -1, -1
+	var lists [][]int32 // ours, because Baton's own begin with a random broker
 	factor := 2 + w.rng.IntN(2)
 	for n := range int32(partitions) {
-		// Ours, because Baton's own begins with a random broker.
-		a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
-		a.Partition = n
+		var list []int32
 		for _, i := range w.rng.Perm(len(w.brokers))[:factor] {
-			a.Replicas = append(a.Replicas, w.brokers[i].b.ID())
+			list = append(list, w.brokers[i].b.ID())
 		}
-		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
+		if w.mix.lists != nil {
+			list = w.mix.lists[n]
+		}
+		lists = append(lists, list)
+		w.mayEnd(partition.ID{Topic: topicName, Number: n}, list)
 	}
-	req.Topics, req.TimeoutMillis = append(req.Topics, t), 10_000
+	req := createRequest(topicName, lists)
+	var err error
 	for range 100 {
 		var resp *kmsg.CreateTopicsResponse
-		if resp, err = req.RequestWith(ctx, cl); err == nil {
+		if resp, err = req.RequestWith(ctx, w.admin); err == nil {
 			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 		}
 		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
@@ -266,6 +282,9 @@ func (w *world) close() {
 	w.zk.Thaw()
 	w.healHosts()
 	w.goOn()
+	if w.admin != nil {
+		w.admin.Close()
+	}
 	for _, b := range w.batons {
 		if b.node != nil {
 			b.cancel()

@@ -1,6 +1,7 @@
 package simbroker
 
 import (
+	"maps"
 	"slices"
 
 	"baton/partition"
@@ -20,6 +21,7 @@ type Knowledge struct {
 	Live       []int32
 	Cache      map[partition.ID]Known // of UpdateMetadata
 	Replicas   map[partition.ID]Known // of LeaderAndIsr: those hosted here
+	Logs       []partition.ID         // on directories that work, in no order
 }
 
 // Knowledge copies what the broker knows; ok is false if it does not run.
@@ -46,6 +48,11 @@ func (b *Broker) Knowledge() (k Knowledge, ok bool) {
 				k.Role = "follows"
 			}
 			m.Replicas[id] = k
+		}
+		for _, dir := range p.opts.Disk.dirs {
+			if !dir.failed {
+				m.Logs = slices.AppendSeq(m.Logs, maps.Keys(dir.logs))
+			}
 		}
 		return m
 	})

@@ -15,11 +15,14 @@ import (
 //     transaction.
 //  2. A state is written only by the session that claimed last, while it holds, and carries that claim's epoch, except
 //     where LeadersWriteISR says otherwise.
-//  3. The leader is in the ISR; the ISR is a part of the assignment and never empty; nobody is in it twice.
+//  3. The leader is in the ISR; the ISR is a part of the assignment, but for members that it had before the assignment changed, and
+//     never empty; nobody is in it twice.
 //  4. The leader epoch never goes back, and grows with each change of leader.
 //  5. A new leader was in the ISR before, unless an unclean election was asked for (AllowUnclean).
 //  6. What only the controller may change is changed on condition of the version of /controller_epoch, where DemandFence says so.
 //  7. A Baton takes /controller from another only with its consent, which the same transaction uses up.
+//  8. A topic goes after it got a marker, and the marker not before the topic (work.go).
+//  9. A replica that a reassignment removes is not forgotten while it is in the ISR (work.go).
 func (h *History) checkRole(x *zkserver.Txn, before Role) {
 	now := h.role
 	if before.Baton && now.Baton && now.Holder != before.Holder && now.Session != before.Session && !slices.ContainsFunc(x.Changes, func(c zkserver.Change) bool {
@@ -73,15 +76,15 @@ func (h *History) checkState(x *zkserver.Txn, id partition.ID, s State) {
 	if len(s.ISR) == 0 {
 		h.violate(x, "%v has an empty ISR", id)
 	}
+	was, ok := h.states[id]
 	for i, member := range s.ISR {
-		if !slices.Contains(h.replicas[id], member) || slices.Contains(s.ISR[:i], member) {
+		if !slices.Contains(h.replicas[id], member) && !slices.Contains(was.ISR, member) || slices.Contains(s.ISR[:i], member) {
 			h.violate(x, "%v: ISR %v of replicas %v", id, s.ISR, h.replicas[id])
 		}
 	}
 	if s.Leader != NoLeader && !slices.Contains(s.ISR, s.Leader) {
 		h.violate(x, "%v: leader %d is not in the ISR %v", id, s.Leader, s.ISR)
 	}
-	was, ok := h.states[id]
 	switch {
 	case !ok:
 		return

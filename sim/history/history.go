@@ -37,8 +37,10 @@ type State struct {
 type Partition struct {
 	ID       partition.ID
 	Replicas []int32
-	State    State
-	Known    bool // it has a state
+	// Adding and Removing are those of a reassignment in progress.
+	Adding, Removing []int32
+	State            State
+	Known            bool // it has a state
 }
 
 // Led says whether somebody leads it.
@@ -103,13 +105,15 @@ type History struct {
 	excused    map[partition.ID]bool
 	violations []string
 	writes     int
+	work       work
 }
 
 // New returns the history of an empty cluster.
 func New() *History {
 	return &History{changed: make(chan struct{}), states: map[partition.ID]State{}, replicas: map[partition.ID][]int32{},
 		brokers: map[int32]Broker{}, role: Role{Holder: NoLeader}, claims: map[int32]int64{}, ended: map[int64]bool{},
-		seen: map[int32]bool{}, tails: map[tail]time.Time{}, unclean: map[partition.ID]bool{}, excused: map[partition.ID]bool{}}
+		seen: map[int32]bool{}, tails: map[tail]time.Time{}, unclean: map[partition.ID]bool{}, excused: map[partition.ID]bool{},
+		work: newWork()}
 }
 
 // Apply takes in a transaction.
@@ -128,6 +132,7 @@ func (h *History) Apply(x *zkserver.Txn) {
 		h.change(x, &x.Changes[i], &events)
 	}
 	h.checkRole(x, before)
+	h.checkDeletions(x)
 	if h.role.Epoch != before.Epoch {
 		h.claims[h.role.Epoch] = h.role.Claimer
 	}
@@ -168,6 +173,8 @@ func (h *History) change(x *zkserver.Txn, c *zkserver.Change, events *[]Event) {
 		}
 	case strings.HasPrefix(path, "/brokers/topics/"):
 		h.topic(x, c, strings.Split(path[len("/brokers/topics/"):], "/"), removed)
+	default:
+		h.work.change(c, removed)
 	}
 }
 
@@ -210,16 +217,7 @@ func (h *History) broker(x *zkserver.Txn, c *zkserver.Change, id int32, removed 
 func (h *History) topic(x *zkserver.Txn, c *zkserver.Change, parts []string, removed bool) {
 	switch {
 	case len(parts) == 1:
-		var v struct{ Partitions map[string][]int32 }
-		if !removed && json.Unmarshal(c.Data, &v) != nil {
-			return
-		}
-		maps.DeleteFunc(h.replicas, func(id partition.ID, _ []int32) bool { return id.Topic == parts[0] })
-		for number, replicas := range v.Partitions {
-			if n, err := strconv.Atoi(number); err == nil {
-				h.replicas[partition.ID{Topic: parts[0], Number: int32(n)}] = replicas
-			}
-		}
+		h.assign(x, c, parts[0], removed)
 	case len(parts) == 4 && parts[3] == "state":
 		n, err := strconv.Atoi(parts[2])
 		if err != nil {
@@ -248,8 +246,7 @@ func (h *History) Partitions() []Partition {
 	defer h.mu.Unlock()
 	out := make([]Partition, 0, len(h.replicas))
 	for id, replicas := range h.replicas {
-		s, ok := h.states[id]
-		out = append(out, Partition{ID: id, Replicas: replicas, State: s, Known: ok})
+		out = append(out, h.partition(id, replicas))
 	}
 	slices.SortFunc(out, func(a, b Partition) int {
 		return cmp.Or(cmp.Compare(a.ID.Topic, b.ID.Topic), cmp.Compare(a.ID.Number, b.ID.Number))
@@ -262,8 +259,13 @@ func (h *History) Partition(id partition.ID) (p Partition, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	replicas, ok := h.replicas[id]
+	return h.partition(id, replicas), ok
+}
+
+func (h *History) partition(id partition.ID, replicas []int32) Partition {
 	s, known := h.states[id]
-	return Partition{ID: id, Replicas: replicas, State: s, Known: known}, ok
+	m := h.work.moving[id]
+	return Partition{ID: id, Replicas: replicas, Adding: m.adding, Removing: m.removing, State: s, Known: known}
 }
 
 // Brokers returns who is registered.
