@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,6 +275,40 @@ func TestAFencedCommitEndsTheTerm(t *testing.T) {
 			t.Error("something was sent after the end")
 		}
 	})
+}
+
+// Kafka's controller leaves some of these to their time-outs, answers others with
+// UNKNOWN_SERVER_ERROR, and does not resign for each (12.1).
+func TestAFencedWriteIsAnsweredAndEndsTheTerm(t *testing.T) {
+	id := partition.ID{Topic: "t"}
+	for name, c := range map[string]struct {
+		body planner.CallBody
+		want *kerr.Error
+	}{
+		"AlterPartition": {planner.AlterPartition{Version: 1, Broker: 1, BrokerEpoch: 10, Items: []planner.AlterItem{
+			{Topic: "t", Request: isr.AlterRequest{LeaderEpoch: 3, ISR: isr.Set{1}}}}}, kerr.NotController},
+		"ControlledShutdown":  {planner.ControlledShutdown{Broker: 1, BrokerEpoch: 10}, kerr.StaleControllerEpoch},
+		"AllocateProducerIds": {ids(1, 10), kerr.NotController},
+		"CreateTopics":        {planner.CreateTopics{Timeout: 1000, Topics: []planner.NewTopic{{Name: "n", Partitions: 1, Factor: 1}}}, kerr.NotController},
+		"AlterPartitionReassignments": {planner.AlterReassignments{Timeout: 1000, Items: []planner.Reassignment{
+			{ID: id, Replicas: []int32{2, 1}}}}, kerr.NotController},
+		"AlterUserScramCredentials": {planner.AlterScram{Deletions: []planner.ScramDeletion{{User: "u", Mechanism: 1}}}, kerr.NotController},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.store.commit = func(context.Context, []planner.Write, func([]planner.Result)) error { return epoch.ErrFenced }
+				r.start(t)
+				a := r.call(context.Background(), c.body)
+				if err := r.ended(); !errors.Is(err, epoch.ErrFenced) {
+					t.Fatalf("Run returned %v", err)
+				}
+				if text := fmt.Sprintf("%+v", a.body); a.err != nil || a.times != 1 || !strings.Contains(text, c.want.Message) {
+					t.Errorf("answered %d times: %s, %v", a.times, text, a.err)
+				}
+			})
+		})
+	}
 }
 
 func TestTheWatchEndsTheTerm(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"baton/admin"
 	"baton/cluster"
 	"baton/controller"
@@ -99,6 +101,33 @@ func TestAnExpiredSessionMakesAStandby(t *testing.T) {
 		}
 		if term.Open() {
 			t.Error("the gate is open")
+		}
+	})
+}
+
+// KAFKA-8532: the session ends while a write waits for ZooKeeper. Kafka's event thread waits
+// for the answer, the expiry for the event thread, and the broker neither leads nor resigns.
+func TestASessionThatEndsWhileAWriteWaits(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		a := w.join(t, a1, Standby)
+		time.Sleep(time.Second)
+		term := a.current()
+		answered := make(chan planner.ReplyBody, 1)
+		w.setDown(true)
+		go func() {
+			b, _ := term.Call(context.Background(), planner.AlterScram{Deletions: []planner.ScramDeletion{{User: "u", Mechanism: 1}}})
+			answered <- b
+		}()
+		synctest.Wait()
+		a.session().expire()
+		if b, ok := (<-answered).(planner.AlterScramReply); !ok || b.Users[0].Err != kerr.NotController {
+			t.Errorf("answered %+v", b)
+		}
+		<-term.Done()
+		w.setDown(false)
+		time.Sleep(10 * time.Second)
+		if next := a.current(); next == nil || next == term {
+			t.Error("never claimed again")
 		}
 	})
 }

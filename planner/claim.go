@@ -1,7 +1,9 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"baton/cluster"
 	"baton/partition"
@@ -28,7 +30,9 @@ func (m *Machine) claim(c Claimed) {
 	}
 	m.im.SetUnread(c.BadIDs)
 	states := indexStates(c.States)
-	for _, t := range c.Topics {
+	eldest := slices.Clone(c.Topics)
+	slices.SortStableFunc(eldest, func(a, b TopicRead) int { return cmp.Compare(a.Created, b.Created) }) // who keeps an id that two have
+	for _, t := range eldest {
 		m.intakeTopic(t, states)
 	}
 	m.setUnreadable(scopeBrokers, c.BadBrokers)

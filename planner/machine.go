@@ -47,7 +47,8 @@ type Machine struct {
 	graves      map[string]grave           // topics that were deleted a short while ago
 	cleaning    *deletion                  // whose znodes are being removed
 	badTopics   map[string]string
-	unreadable  map[string][]Bad // by scope
+	sameID      map[string]TopicRead // topics left out because another one has their id
+	unreadable  map[string][]Bad     // by scope
 	// unclean holds topic configurations read for this step, asked those under way.
 	unclean map[string]TopicConfigRead
 	asked   map[string]bool
@@ -103,7 +104,7 @@ func (m *Machine) reset() {
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
-		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, unreadable: map[string][]Bad{},
+		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, sameID: map[string]TopicRead{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},

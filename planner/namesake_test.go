@@ -31,3 +31,18 @@ func TestANamesakeIsNotTakenForTheTopicThatHasGone(t *testing.T) {
 		t.Errorf("the namesake has the id %v of the topic that has gone", id)
 	}
 }
+
+// Two topics with one id, as when a znode was copied: the elder is the one that brokers
+// have logs of, whatever the names.
+func TestTheElderTopicKeepsTheID(t *testing.T) {
+	read := func(name string, created int64) planner.TopicRead {
+		return planner.TopicRead{Name: name, ID: cluster.TopicID{1}, Created: created, Partitions: []planner.PartitionRead{
+			{Assignment: partition.Assignment{Replicas: []int32{1}}}}}
+	}
+	m := planner.New()
+	m.Step(0, planner.Claimed{ID: 2_000_001, Fence: epoch.Fence{Epoch: 5, Version: 5}, Topics: []planner.TopicRead{read("copy", 70), read("t", 60)}})
+	if im := m.View().Image; im.Topic("t") == nil || im.Topic("copy") != nil {
+		t.Errorf("t: %v, its copy: %v", im.Topic("t"), im.Topic("copy"))
+	}
+	expect(t, "bad", bad(m), "/brokers/topics/copy")
+}

@@ -96,7 +96,7 @@ type ConfirmMarker struct{ Topic string }
 type MarkTopic struct{ Topic string }
 
 // DropMarker removes a marker, if it is there. Unless Known says that the topic is known to
-// exist, its existence is a Conflict.
+// exist, its existence is a Conflict, and a configuration that is left of it goes, too.
 type DropMarker struct {
 	Topic string
 	Known bool

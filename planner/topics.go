@@ -35,6 +35,7 @@ func (m *Machine) topicsChanged(e TopicsChanged) {
 func (m *Machine) forgetTopic(name string) {
 	t := m.im.Topic(name)
 	delete(m.badTopics, name)
+	delete(m.sameID, name)
 	delete(m.unreadable, scopeConfig+name)
 	delete(m.fresh, name)
 	delete(m.topicWrites, name)
@@ -66,17 +67,46 @@ func (m *Machine) forgetTopic(name string) {
 		m.refuseElections(partition.ID{Topic: name, Number: t.Partitions[i].Number})
 	}
 	m.note(Note{Kind: NoteTopic, Broker: -1, Text: fmt.Sprintf("topic %s is gone", name), Partition: partition.ID{Topic: name, Number: -1}})
+	m.idFree(t.ID)
+}
+
+// idTaken: a topic has the id of another one, as when a znode was copied. Leaders name
+// partitions by the id, so that they would change the other topic's ISRs: until either is
+// mended or gone, it is treated like one that cannot be understood.
+func (m *Machine) idTaken(t TopicRead, other *cluster.Topic) {
+	m.sameID[t.Name] = t
+	why := "its topic id is that of topic " + other.Name
+	if m.badTopics[t.Name] != why {
+		m.badTopics[t.Name] = why
+		m.bad("/brokers/topics/"+t.Name, why)
+	}
+}
+
+// idFree takes in a topic that waited for the id of one that is gone. Which states it has
+// shows when they are made.
+func (m *Machine) idFree(id cluster.TopicID) {
+	for _, name := range sortedNames(m.sameID) {
+		if t := m.sameID[name]; t.ID == id {
+			m.intakeTopic(t, nil)
+			return // a second one waits for this one
+		}
+	}
 }
 
 // intakeTopic merges one topic znode into the image. A znode that cannot be
 // understood leaves the last good image as it is.
 func (m *Machine) intakeTopic(t TopicRead, states map[partition.ID]StateRead) {
 	path := "/brokers/topics/" + t.Name
+	delete(m.sameID, t.Name)
 	if t.Bad != "" {
 		if m.badTopics[t.Name] != t.Bad {
 			m.badTopics[t.Name] = t.Bad
 			m.bad(path, t.Bad)
 		}
+		return
+	}
+	if other := m.im.TopicByID(t.ID); other != nil && other.Name != t.Name {
+		m.idTaken(t, other)
 		return
 	}
 	delete(m.badTopics, t.Name)

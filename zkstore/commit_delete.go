@@ -45,8 +45,11 @@ func (c *commit) marker(ctx context.Context, seq uint64, topic string, ops ...an
 }
 
 // dropMarker removes a marker unless the topic turns out to exist. Nobody creates a topic
-// while its marker is there, so looking before is enough.
+// while its marker is there, so looking before is enough. Kafka's controller removes topic,
+// configuration and marker one after the other: what it was stopped in the middle of is
+// finished here, or the next topic of that name would find the configuration.
 func (c *commit) dropMarker(ctx context.Context, seq uint64, w planner.DropMarker) error {
+	paths := []string{markerPath(w.Topic)}
 	if !w.Known {
 		switch there, err := c.exists(ctx, topicPath(w.Topic)); {
 		case err != nil:
@@ -55,8 +58,9 @@ func (c *commit) dropMarker(ctx context.Context, seq uint64, w planner.DropMarke
 			c.result(planner.Result{Seq: seq, Outcome: planner.Conflict, Reason: topicPath(w.Topic) + " exists"})
 			return nil
 		}
+		paths = []string{topicConfigPath(w.Topic), paths[0]}
 	}
-	return c.deleteNotifications(ctx, seq, planner.DeleteNotifications{Paths: []string{markerPath(w.Topic)}})
+	return c.deleteNotifications(ctx, seq, planner.DeleteNotifications{Paths: paths})
 }
 
 // removal is a slice of a topic's znodes under way.

@@ -168,3 +168,18 @@ func TestMarkers(t *testing.T) {
 	want("confirm without the topic", one(planner.ConfirmMarker{Topic: "t"}), planner.Conflict)
 	want("drop of an unknown topic", one(planner.DropMarker{Topic: "t"}), planner.Applied)
 }
+
+// Kafka's controller was stopped between deleting a topic and its configuration: the next
+// one drops the marker, and a later topic of that name would have the configuration.
+func TestConfigurationOfADeletedTopicGoesWithItsMarker(t *testing.T) {
+	tr, st := newTree(t, Config{}, topicConfigPath("t"), markerPath("t"), topicPath("u"), topicConfigPath("u"), markerPath("u"))
+	got, err := commitAll(t, st, planner.DropMarker{Topic: "t"}, planner.DropMarker{Topic: "u", Known: true})
+	if err != nil || got[0].Outcome != planner.Applied || got[1].Outcome != planner.Applied {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for path, there := range map[string]bool{topicConfigPath("t"): false, markerPath("t"): false, topicConfigPath("u"): true, markerPath("u"): false} {
+		if (tr.nodes[path] != nil) != there {
+			t.Errorf("%s is there: %v", path, !there)
+		}
+	}
+}

@@ -129,6 +129,51 @@ func TestLoadAndRun(t *testing.T) {
 	}
 }
 
+// A topic that was deleted and made again between two looks is two changes, and its states
+// are read as a new topic's. Kafka's controller does not notice and keeps the old one's id.
+func TestATopicMadeAnewBetweenTwoLooks(t *testing.T) {
+	a, b := pair(t)
+	putTopic(t, b, "t", 1)
+	putState(t, b, pid(0))
+	st := a.Store(claim(t, a, 2_000_001))
+	look := func() planner.TopicsChanged {
+		t.Helper()
+		ev, err := st.readTopics(t.Context(), []string{"t"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ev
+	}
+	first := look()
+	if len(first.Topics) != 1 || len(first.States) != 1 || len(first.Gone) != 0 {
+		t.Fatalf("at first: %+v", first)
+	}
+	for _, path := range []string{statePath(pid(0)), partitionPath(pid(0)), partitionsPath("t"), topicPath("t")} {
+		erase(t, b, path)
+	}
+	putTopic(t, b, "t", 1)
+	if err := a.sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := look()
+	if len(again.Gone) != 1 || len(again.Topics) != 1 || len(again.States) != 0 || again.Topics[0].ID == first.Topics[0].ID {
+		t.Errorf("made anew: %+v", again)
+	}
+	if more := look(); len(more.Gone)+len(more.Topics) > 0 {
+		t.Errorf("nothing changed: %+v", more)
+	}
+}
+
+// /controller is removed by hand: whoever was named by it must not go on until its next write.
+func TestARemovedControllerZnodeEndsTheRole(t *testing.T) {
+	a, b := pair(t)
+	f := follow(t, a, claim(t, a, 2_000_001))
+	erase(t, b, pathController)
+	if err := within(t, "the end of the role", f.ended); !errors.Is(err, ErrRoleLost) {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
 func TestCommitOnServer(t *testing.T) {
 	a, b := pair(t)
 	putTopic(t, b, "t", 10)
