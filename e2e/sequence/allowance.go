@@ -9,35 +9,47 @@ func (r Range) contains(d int) bool { return r.Low <= d && d <= r.High }
 
 func (r Range) String() string { return fmt.Sprintf("%+d…%+d", r.Low, r.High) }
 
-// Allowance is what one operation may add to the range of each partition that it touches.
+// Allowance is how many leader epochs fewer Baton may get along with in one operation: Removed for each replica that is taken from a
+// partition, Again for each time that a reassignment in progress may be begun again.
 type Allowance struct {
-	Range
-	Why string
+	Removed, Again int
+	Why            string
 }
 
-// Allowances by kind of operation; after those that are not listed the epochs have to be what they were, as far apart.
+const (
+	inOneStep = "Kafka's controller takes the removed replicas out of the ISR one by one, an epoch each, after it has moved the leader; " +
+		"Baton does it all in one step"
+	notAgain = "Kafka's controller begins a reassignment in progress again, with a new epoch, when a broker of its target starts and " +
+		"when another broker becomes the controller; Baton finds that nothing is to be begun"
+)
+
+// Allowances by kind of operation. After the others, and of partitions that are not touched, the epochs have to be equal; Baton never
+// needs more of them.
 var Allowances = map[Kind]Allowance{
-	Reassign: {Range{-3, 0}, "to be measured"},
+	Reassign:        {1, 0, inOneStep},
+	ReassignAndKill: {1, 1, inOneStep + ". Of the others that are in progress: " + notAgain},
+	Cancel:          {1, 0, inOneStep},
+	Kill:            {0, 1, notAgain},
+	ShutDown:        {0, 1, notAgain},
+	Boot:            {0, 1, notAgain},
+	Restart:         {0, 1, notAgain},
 }
 
 // Allowed adds up what the operations allow.
 func Allowed(ops []Op) map[ID]Range {
 	out := map[ID]Range{}
 	for _, o := range ops {
-		if o.Invalid != "" {
-			continue
-		}
-		if o.Kind == Delete || o.Kind == Create {
+		if o.Invalid == "" && o.Kind == Create { // another topic begins anew
 			for id := range out {
-				if id.Topic == o.Topic { // another topic begins anew
+				if id.Topic == o.Topic {
 					delete(out, id)
 				}
 			}
 		}
 		a := Allowances[o.Kind]
-		for _, id := range o.Touches {
-			r := out[id]
-			out[id] = Range{r.Low + a.Low, r.High + a.High}
+		for _, t := range o.Touches {
+			r := out[t.ID]
+			out[t.ID] = Range{r.Low - a.Removed*t.Removed - a.Again*t.Again, r.High}
 		}
 	}
 	return out

@@ -34,7 +34,31 @@ func Compare(kafka, baton Snapshot, allowed map[ID]Range) []string {
 			diffs = append(diffs, fmt.Sprintf("%s:\n  Kafka %s\n  Baton %s", name, a, b))
 		}
 	}
-	return append(diffs, compareEpochs(kafka, baton, allowed)...)
+	diffs = append(diffs, compareEpochs(kafka, baton, allowed)...)
+	return append(diffs, strayLogs(baton)...)
+}
+
+// strayLogs compares Baton's disks with Baton's assignments: Kafka's controller leaves a replica on a broker that was away when it was
+// removed, for ever.
+func strayLogs(baton Snapshot) (diffs []string) {
+	want := map[int32][]string{}
+	for _, name := range baton.children(topicsPath) {
+		a, _, err := baton.assignment(name)
+		if err != nil {
+			diffs = append(diffs, err.Error())
+		}
+		for n, replicas := range a.Partitions {
+			for _, b := range replicas {
+				want[b] = append(want[b], ID{name, n}.String())
+			}
+		}
+	}
+	for _, b := range slices.Sorted(maps.Keys(baton.Views)) {
+		if slices.Sort(want[b]); !slices.Equal(baton.Views[b].Logs, want[b]) {
+			diffs = append(diffs, fmt.Sprintf("under Baton broker %d has the logs %v, and is to have %v", b, baton.Views[b].Logs, want[b]))
+		}
+	}
+	return diffs
 }
 
 // compareEpochs holds the leader epochs in ZooKeeper against each other, and what brokers say against ZooKeeper.
@@ -93,7 +117,6 @@ func facts(s Snapshot) map[string]string {
 		who := fmt.Sprintf("broker %d: ", b)
 		out[who+"brokers"] = strings.Join(v.Brokers, ", ")
 		out[who+"knows the controller"] = fmt.Sprint(v.Controller == s.Holder)
-		out[who+"logs"] = strings.Join(v.Logs, ", ")
 		for name, value := range v.Configs {
 			out[who+"config "+name] = value
 		}

@@ -1,6 +1,7 @@
 package sequence
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,7 +58,12 @@ func TestCompare(t *testing.T) {
 		}},
 		{"a broker that knows another controller", "broker 3: knows the controller:", func(_ *testing.T, s Snapshot) { v := s.Views[3]; v.Controller = 1; s.Views[3] = v }},
 		{"a broker that lacks a topic", "broker 3: topic t: only under Kafka", func(_ *testing.T, s Snapshot) { delete(s.Views[3].Topics, "t") }},
-		{"a broker that has a log", "broker 3: logs:", func(_ *testing.T, s Snapshot) { v := s.Views[3]; v.Logs = []string{"u-0"}; s.Views[3] = v }},
+		{"a broker with another's log", "under Baton broker 3 has the logs [t-0 t-1 u-0], and is to have [t-0 t-1]", func(_ *testing.T, s Snapshot) {
+			v := s.Views[3]
+			v.Logs = append(slices.Clone(v.Logs), "u-0")
+			s.Views[3] = v
+		}},
+		{"a broker that lacks a log", "under Baton broker 3 has the logs [t-0], and is to have", func(_ *testing.T, s Snapshot) { v := s.Views[3]; v.Logs = v.Logs[:1]; s.Views[3] = v }},
 		{"a broker's setting", "broker 3: config t retention.ms: only under Baton", func(_ *testing.T, s Snapshot) {
 			v := s.Views[3]
 			v.Configs = map[string]string{"t retention.ms": "1"}
@@ -81,23 +87,52 @@ func TestCompare(t *testing.T) {
 // Allowances add up over the operations that touch a partition, and end with the topic.
 func TestAllowed(t *testing.T) {
 	a, b := ID{"a", 0}, ID{"b", 0}
-	one := Allowances[Reassign]
-	if one.Low >= 0 {
-		t.Fatal("a reassignment allows something")
-	}
-	twice := Range{2 * one.Low, 2 * one.High}
-	move := func(ids ...ID) Op { return Op{Kind: Reassign, Touches: ids} }
-	refused := Op{Kind: Reassign, Invalid: "for a reason", Touches: []ID{a}}
-	got := Allowed([]Op{move(a, b), move(a), refused})
-	if got[a] != twice || got[b] != one.Range {
-		t.Errorf("%v", got)
-	}
-	if got = Allowed([]Op{move(a, b), {Kind: Delete, Topic: "a"}, {Kind: Create, Topic: "a"}, move(a)}); got[a] != one.Range || got[b] != one.Range {
-		t.Errorf("made anew: %v", got)
+	moves := Op{Kind: Reassign, Touches: []Touch{{ID: a, Removed: 2}, {ID: b}}}
+	boots := Op{Kind: Boot, Touches: []Touch{{ID: a, Again: 1}}}
+	anew := Op{Kind: Create, Topic: "a"}
+	for _, c := range []struct {
+		ops  []Op
+		a, b Range
+	}{
+		{nil, Range{}, Range{}},
+		{[]Op{moves}, Range{-2, 0}, Range{}},
+		{[]Op{moves, boots, moves}, Range{-5, 0}, Range{}},
+		{[]Op{moves, {Kind: ElectPreferred, Touches: []Touch{{a, 1, 1}}}}, Range{-2, 0}, Range{}},
+		{[]Op{moves, {Kind: Create, Topic: "a", Invalid: "it exists"}}, Range{-2, 0}, Range{}},
+		{[]Op{moves, {Kind: Delete, Topic: "a"}, anew, boots}, Range{-1, 0}, Range{}},
+	} {
+		if got := Allowed(c.ops); got[a] != c.a || got[b] != c.b {
+			t.Errorf("%v allow %v", c.ops, got)
+		}
 	}
 	for kind, a := range Allowances {
-		if a.Why == "" || a.Low > 0 || a.High < 0 {
+		if a.Why == "" || a.Again < 0 || a.Removed < 0 || a.Again+a.Removed == 0 {
 			t.Errorf("%s: %+v", kind, a)
+		}
+	}
+}
+
+// A reassignment touches its partitions, by the replicas they lose; a broker that comes or goes those that wait for it.
+func TestTouches(t *testing.T) {
+	m := example()
+	first, moving := ID{"t", 0}, ID{"t", 1} // on [1 2 3], and on the way from [2 3] to [4 2]
+	for _, c := range []struct {
+		op   Op
+		want []Touch
+	}{
+		{Op{Kind: Reassign, Moves: []Move{{first, []int32{3, 4}}}}, []Touch{{ID: first, Removed: 2}}},
+		{Op{Kind: Reassign, Invalid: "for a reason", Moves: []Move{{first, []int32{3, 4}}}}, nil},
+		{Op{Kind: Cancel, Moves: []Move{{ID: moving}}}, []Touch{{ID: moving, Removed: 1}}},
+		{Op{Kind: ReassignAndKill, Broker: 1, Moves: []Move{{first, []int32{3}}}}, []Touch{{ID: first, Removed: 2}, {ID: moving, Again: 1}}},
+		{Op{Kind: Boot, Broker: 4}, []Touch{{ID: moving, Again: 1}}},
+		{Op{Kind: Boot, Broker: 3}, nil},
+		{Op{Kind: Kill, Broker: 1}, []Touch{{ID: moving, Again: 1}}},
+		{Op{Kind: Restart, Broker: 2}, []Touch{{ID: moving, Again: 2}}},
+		{Op{Kind: ElectPreferred}, nil},
+		{Op{Kind: Create, Topic: "u"}, nil},
+	} {
+		if got := m.touches(c.op); !slices.Equal(got, c.want) {
+			t.Errorf("%v touches %v, want %v", c.op, got, c.want)
 		}
 	}
 }

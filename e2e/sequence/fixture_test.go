@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 )
 
@@ -52,6 +53,9 @@ func ideal(t *testing.T, m *Model) Snapshot {
 		for name, topic := range seen {
 			topic.Partitions = maps.Clone(topic.Partitions)
 			v.Topics[name] = topic
+		}
+		for _, id := range m.ids(func(_ ID, p *partition) bool { return slices.Contains(p.replicas, b) }) {
+			v.Logs = append(v.Logs, id.String())
 		}
 		s.Views[b] = v
 	}

@@ -36,7 +36,7 @@ func Generate(seed uint64, brokers ...int32) []Op {
 	}
 	var ops []Op
 	take := func(o Op) {
-		o.Touches = g.model.touched(o)
+		o.Touches = g.model.touches(o)
 		g.model.Apply(o)
 		ops = append(ops, o)
 	}

@@ -192,46 +192,42 @@ func (m *Model) goOn() {
 	}
 }
 
-// touched are the partitions whose leader epochs an operation may change, as things are before it.
-func (m *Model) touched(o Op) []ID {
-	var named map[ID]bool
-	switch o.Kind {
-	case Create, AddPartitions, BrokerConfig, Delete:
-		return nil // new partitions begin with epoch 0 under either controller
-	case Reassign, ReassignAndKill, Cancel:
-		named = map[ID]bool{}
-		for _, move := range o.Moves {
-			named[move.ID] = true
-		}
-	case ElectPreferred, ElectUnclean:
-		named = map[ID]bool{}
-		for _, id := range o.Partitions {
-			named[id] = true
-		}
-		if o.Partitions == nil {
-			named = nil
-		}
-	case Kill, ShutDown, Boot, Restart:
-		named = map[ID]bool{}
-	case TopicConfig, DefaultConfig:
+// touches are the partitions that an operation moves, and those that are in the middle of a move when a broker comes or goes.
+func (m *Model) touches(o Op) (out []Touch) {
+	if o.Invalid != "" {
+		return nil
 	}
-	return m.ids(func(id ID, p *partition) bool {
-		switch o.Kind {
-		case ReassignAndKill, Kill, ShutDown, Boot, Restart:
-			// With the broker Kafka's controller may go, and its successor goes on with all reassignments.
-			return named[id] || slices.Contains(p.replicas, o.Broker) || p.target != nil
-		case TopicConfig:
-			return id.Topic == o.Topic
+	switch o.Kind {
+	case Reassign, ReassignAndKill, Cancel:
+		for _, move := range o.Moves {
+			p, to := m.partition(move.ID), move.To
+			if o.Kind == Cancel {
+				to = p.origin
+			}
+			out = append(out, Touch{ID: move.ID, Removed: len(union(to, p.replicas)) - len(to)})
 		}
-		return named == nil || named[id]
-	})
+	}
+	for _, id := range m.pending() {
+		again := 0
+		switch o.Kind {
+		case ReassignAndKill, Kill, ShutDown, Restart:
+			again++ // it may be the controller that goes
+		}
+		if (o.Kind == Boot || o.Kind == Restart) && slices.Contains(m.partition(id).target, o.Broker) {
+			again++
+		}
+		if again > 0 {
+			out = append(out, Touch{ID: id, Again: again})
+		}
+	}
+	return out
 }
 
 // Heal brings everything up again.
 func (m *Model) Heal() (ops []Op) {
 	for _, b := range m.dead() {
 		o := Op{Kind: Boot, Broker: b}
-		o.Touches = m.touched(o)
+		o.Touches = m.touches(o)
 		m.Apply(o)
 		ops = append(ops, o)
 	}

@@ -70,9 +70,15 @@ type Op struct {
 	Partitions []ID // to elect for, nil for all
 	Broker     int32
 	// Waits says that a request is not answered before its time-out, whoever the controller is.
-	Waits bool
-	// Touches are the partitions whose leader epochs it may change.
-	Touches []ID
+	Waits   bool
+	Touches []Touch
+}
+
+// Touch is a partition of which the controllers may count the leader epochs differently after an operation.
+type Touch struct {
+	ID
+	Removed int // replicas that it has before and not after
+	Again   int // how often a reassignment in progress may be begun again
 }
 
 func (o Op) String() string {
