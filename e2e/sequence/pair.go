@@ -42,12 +42,8 @@ func (p Pair) Play(ctx context.Context, ops []Op) (diffs []string, err error) {
 		return diffs, err
 	}
 	diffs = append(diffs, p.differ(ctx, Allowed(ops))...)
-	err = p.both(func(i int, s *Site) error {
-		_, err := s.Run(ctx, models[i], models[i].CleanUp())
-		return err
-	})
-	if err != nil {
-		return diffs, fmt.Errorf("cleaning up: %w", err)
+	if err := p.both(func(i int, s *Site) error { return s.CleanUp(ctx, models[i]) }); err != nil {
+		return diffs, err
 	}
 	for _, d := range p.differ(ctx, nil) {
 		diffs = append(diffs, "after cleaning up: "+d)

@@ -42,6 +42,20 @@ func (s *Site) Run(ctx context.Context, m *Model, ops []Op) (said []string, err 
 	return said, nil
 }
 
+// CleanUp leaves nothing of the topics and settings.
+func (s *Site) CleanUp(ctx context.Context, m *Model) error {
+	for _, o := range m.CleanUp() {
+		if _, err := s.do(ctx, m, o); err != nil {
+			return fmt.Errorf("%s: cleaning up, %v: %w", s.Name, o, err)
+		}
+		m.Apply(o)
+	}
+	if err := s.Settle(ctx, m); err != nil {
+		return fmt.Errorf("%s: cleaning up: %w", s.Name, err)
+	}
+	return nil
+}
+
 // Settle waits until the cluster is what the model says.
 func (s *Site) Settle(ctx context.Context, m *Model) error {
 	ctx, cancel := context.WithTimeout(ctx, settles)
