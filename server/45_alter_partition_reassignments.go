@@ -82,6 +82,12 @@ func alterReassignmentsStandby(_ context.Context, _ *request, req *kmsg.AlterPar
 func newAlterReassignments(req *kmsg.AlterPartitionAssignmentsRequest, e *kerr.Error, message string) *kmsg.AlterPartitionAssignmentsResponse {
 	resp := respond[*kmsg.AlterPartitionAssignmentsResponse](req)
 	resp.Topics = []kmsg.AlterPartitionAssignmentsResponseTopic{}
-	resp.ErrorCode, resp.ErrorMessage = codeOf(e), messageOf(e, message)
+	resp.ErrorMessage = noMessage()
+	if e != nil {
+		resp.ErrorCode, resp.ErrorMessage = e.Code, messageOf(e, message)
+	}
 	return resp
 }
+
+// noMessage is what Kafka says beside success at the top of answers about reassignments: an empty text, not none.
+func noMessage() *string { return kmsg.StringPtr("") }

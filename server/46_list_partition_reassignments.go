@@ -20,7 +20,7 @@ func listReassignmentsAPI() api {
 
 func listReassignments(ctx context.Context, r *request, req *kmsg.ListPartitionReassignmentsRequest) (kmsg.Response, error) {
 	resp := respond[*kmsg.ListPartitionReassignmentsResponse](req)
-	resp.Topics = []kmsg.ListPartitionReassignmentsResponseTopic{}
+	resp.Topics, resp.ErrorMessage = []kmsg.ListPartitionReassignmentsResponseTopic{}, noMessage()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout)
 	defer cancel()
 	err := r.ctl.View(ctx, func(v planner.View) {

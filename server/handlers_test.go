@@ -251,7 +251,7 @@ func TestAlterReassignmentsMapsTheRequest(t *testing.T) {
 	if len(call.Items) != 3 || call.Timeout != 1234 || len(call.Items[0].Replicas) != 2 || call.Items[1].Replicas != nil || call.Items[2].Replicas == nil {
 		t.Errorf("call %+v", call)
 	}
-	if len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 3 || got.ErrorCode != 0 || got.ErrorMessage != nil {
+	if len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 3 || got.ErrorCode != 0 || *got.ErrorMessage != "" {
 		t.Fatalf("%+v", got)
 	}
 	if q := got.Topics[0].Partitions; q[0].ErrorCode != 0 || q[0].ErrorMessage != nil || q[1].ErrorCode != 85 || *q[1].ErrorMessage != kerr.NoReassignmentInProgress.Description {
@@ -268,7 +268,7 @@ func TestListReassignments(t *testing.T) {
 	p := r.dial(t)
 	req := kmsg.NewPtrListPartitionReassignmentsRequest()
 	got := ask[*kmsg.ListPartitionReassignmentsResponse](p, req)
-	if len(got.Topics) != 1 || got.Topics[0].Topic != "moving" || len(got.Topics[0].Partitions) != 3 {
+	if len(got.Topics) != 1 || got.Topics[0].Topic != "moving" || len(got.Topics[0].Partitions) != 3 || *got.ErrorMessage != "" {
 		t.Fatalf("all: %+v", got)
 	}
 	q := got.Topics[0].Partitions[2]

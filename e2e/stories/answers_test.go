@@ -1,14 +1,12 @@
 package stories
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,7 +78,7 @@ func around(text, other string) string {
 
 // answer is a node's answer in words, or that it closed the connection without one.
 func answer(ctx context.Context, addr string, req kmsg.Request) string {
-	resp, err := exchange(ctx, addr, req)
+	resp, err := kafka.Ask(ctx, addr, req)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return "closes the connection"
@@ -122,40 +120,6 @@ func tidy(m *kmsg.MetadataResponse) {
 			return cmp.Compare(a.Partition, b.Partition)
 		})
 	}
-}
-
-// exchange asks over a connection of its own, in exactly the request's version.
-func exchange(ctx context.Context, addr string, req kmsg.Request) (kmsg.Response, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close() }()
-	if end, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(end)
-	}
-	id := "story"
-	out, err := wire.AppendRequest(nil, &id, 7, req)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.Write(out); err != nil {
-		return nil, err
-	}
-	frame, err := wire.ReadFrame(bufio.NewReader(conn), nil, wire.MaxFrame)
-	if err != nil {
-		return nil, err
-	}
-	correlation, body, err := wire.ParseResponseHeader(frame, req.Key(), req.GetVersion())
-	if err == nil && correlation != 7 {
-		err = errors.New("another request's answer")
-	}
-	if err != nil {
-		return nil, err
-	}
-	resp := req.ResponseKind()
-	return resp, resp.ReadFrom(body)
 }
 
 func (s *story) metadataQuestions(topic string) []question {

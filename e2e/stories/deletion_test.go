@@ -125,7 +125,7 @@ func (s *story) deleted(within time.Duration, topic string) {
 		}
 		req := kmsg.NewPtrMetadataRequest()
 		req.Topics = []kmsg.MetadataRequestTopic{{Topic: &topic}}
-		resp, err := exchange(s.ctx, broker.Addr(), req)
+		resp, err := kafka.Ask(s.ctx, broker.Addr(), req)
 		s.must(err)
 		if code := resp.(*kmsg.MetadataResponse).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code {
 			s.Errorf("broker %d says %d of topic %s", broker.ID(), code, topic)
@@ -139,7 +139,7 @@ func (s *story) delete(addr, topic string) {
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.Version, req.TimeoutMillis = 5, 20_000
 	req.TopicNames = []string{topic}
-	resp, err := exchange(s.ctx, addr, req)
+	resp, err := kafka.Ask(s.ctx, addr, req)
 	s.must(err)
 	if code := resp.(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode; code != 0 {
 		s.Fatalf("deleting %s at %s: %v", topic, addr, kerr.ErrorForCode(code))

@@ -111,7 +111,7 @@ func (e *electionScript) asks(kind int8, named ...any) {
 			name, n := e.topic(named[i].(string)), int32(named[i+1].(int)) //nolint:forcetypeassert // ours
 			req.Topics = append(req.Topics, kmsg.ElectLeadersRequestTopic{Topic: name, Partitions: []int32{n}})
 		}
-		resp, err := exchange(e.ctx, e.controller(), req)
+		resp, err := kafka.Ask(e.ctx, e.controller(), req)
 		e.must(err)
 		answer, ok := resp.(*kmsg.ElectLeadersResponse)
 		if !ok {
