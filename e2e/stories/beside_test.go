@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"baton/e2e/batonproc"
+	"baton/e2e/javaclient"
 	"baton/e2e/kafka"
 
 	"github.com/IBM/sarama"
@@ -26,12 +27,58 @@ func TestBesideOtherSoftware(t *testing.T) {
 	s := begin(t, kafka.Options{}, "orders")
 	b, standby := s.pair(batonproc.Standby)
 	s.must(s.knownAsController(b))
+	java := javaclient.New(t)
+	t.Run("page", func(t *testing.T) { s.on(t).besidePage(kcat, b) })
 	t.Run("generate", func(t *testing.T) { s.on(t).generate(b) })
+	t.Run("Cruise Control's calls", func(t *testing.T) { s.on(t).cruiseControl(java, b) })
 	t.Run("librdkafka", func(t *testing.T) { s.on(t).librdkafka(kcat, b, standby) })
+	t.Run("Cruise Control's calls after a failover", func(t *testing.T) { s.on(t).cruiseControl(java, standby) })
 	s.must(b.Start())
 	s.stands(b)
 	t.Run("sarama", func(t *testing.T) { s.on(t).saramaAdmin(standby, b) })
 	s.must(s.finish().CheckNeverServed(b.ID(), standby.ID()))
+}
+
+// besidePage runs the commands of the page, which need kcat and Kafka's tools on the path.
+func (s *story) besidePage(kcat string, b *batonproc.Baton) {
+	root, err := kafka.RepoRoot()
+	s.must(err)
+	page, err := os.ReadFile(filepath.Join(root, "docs", "beside.md"))
+	s.must(err)
+	classpath, err := kafka.Fetch(s.ctx, kafka.DefaultVersion)
+	s.must(err)
+	dir := s.TempDir()
+	s.must(os.Symlink(kcat, filepath.Join(dir, "kcat")))
+	s.must(os.WriteFile(filepath.Join(dir, "kafka-reassign-partitions"), []byte("#!/bin/sh\nexec java -cp '"+classpath+
+		"' org.apache.kafka.tools.reassign.ReassignPartitionsCommand \"$@\"\n"), 0o700)) //nolint:gosec // to be run
+	s.must(os.WriteFile(filepath.Join(dir, "topics.json"), []byte(`{"version":1,"topics":[{"topic":"orders"}]}`), 0o600))
+	cmd := exec.CommandContext(s.ctx, "bash", "-euo", "pipefail", "-c", shellBlocks(string(page)))
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "BROKERS="+strings.Join(s.cluster.Seeds(), ","))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.Fatalf("%v\n%s", err, out)
+	}
+	contains(s.T, string(out), " 4 brokers:")
+	contains(s.T, string(out), fmt.Sprintf("broker %d at %s (controller)", b.ID(), b.Addr()))
+	contains(s.T, string(out), "Proposed partition reassignment configuration")
+}
+
+// cruiseControl makes the calls that Cruise Control 2.5 takes its view of the nodes from: what it takes for alive, what
+// it asks for log directories, what has replicas, and how a move to a Baton ends, by the exception that it looks for.
+func (s *story) cruiseControl(java *javaclient.Client, b *batonproc.Baton) {
+	seeds := strings.Join(s.cluster.Seeds(), ",")
+	ask := func(verb string, args ...string) string {
+		out, err := java.Do(verb, seeds, args...)
+		s.must(err)
+		return out
+	}
+	contains(s.T, ask("cluster"), "nodes=1,2,3,"+id(b.ID())+" ")
+	contains(s.T, ask("logDirs", "orders"), fmt.Sprintf("asked=[1, 2, 3, %d] hosts=[1, 2, 3]", b.ID()))
+	s.nobodySeesReplicasOn(b)
+	if _, err := java.Do("reassign", seeds, "orders", "1,"+id(b.ID())); err == nil || !strings.HasPrefix(err.Error(), "InvalidReplicaAssignmentException: ") {
+		s.Errorf("moving a replica to Baton: %v", err)
+	}
 }
 
 // generate: kafka-reassign-partitions proposes what it is told to, and a proposal with a Baton in it is not carried out.

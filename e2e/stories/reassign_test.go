@@ -37,7 +37,8 @@ func TestReassignment(t *testing.T) {
 	s.moved("moved", plan)
 	out := s.reassign(0, "--verify", "--reassignment-json-file", file)
 	contains(t, out, "Reassignment of partition moved-5 is complete") // completed, since 3.0
-	if got, want := clearedBrokers(out), []string{"1", "2", id(b.ID()), "3", "4"}; !slices.Equal(got, want) { // Baton has no throttle
+	// Baton is a node, and has no throttle.
+	if got, want := clearedBrokers(out), []string{"1", "2", id(b.ID()), "3", "4"}; !slices.Equal(got, want) {
 		t.Errorf("throttles are taken from %v, want %v:\n%s", got, want, out)
 	}
 	contains(t, out, "Clearing topic-level throttles on topic moved")
