@@ -8,7 +8,9 @@ LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 TIMEOUT  ?= 20m
 # The Kafkas of make test-matrix, and the stories that are told on each.
 KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
-STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster
+STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster|TestTopicDeletion|TestReassignment|TestElections|TestPartitionsAddedInZooKeeper|TestLogDirFailure
+# The Baton that its rolling upgrade begins with: a tag or a commit. Empty is the last tag, or the oldest one that has to work.
+OLD      ?= $(BATON_OLD)
 # Seeds of the simulation in a soak.
 SEEDS    ?= 20000
 # How long each fuzz target looks for new input; a dozen of them.
@@ -57,13 +59,13 @@ fuzz: ## every fuzz target for FUZZTIME, over a minute in all; new input that fa
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 	done
 
-test-matrix: ## the first stories on each Kafka from 2.4.1 to 3.9.1, and upgrades under load; most of an hour
+test-matrix: ## the stories of operators on each Kafka from 2.4.1 to 3.9.1, and upgrades under load; an hour
 	@failed=; for v in $(KAFKAS); do \
 		echo "=== Kafka $$v"; \
 		BATON_KAFKA=$$v $(GO) test -count=1 -timeout 40m -v -run '^($(STORIES))$$' ./e2e/stories || failed="$$failed $$v"; \
 	done; \
 	echo '=== upgrades'; \
-	BATON_MATRIX=1 $(GO) test -count=1 -timeout 40m -v -run '^(TestOldestProtocolOnNewestKafka|TestRollingUpgrade|TestRollingUpgradeOfBaton)$$' ./e2e/stories || failed="$$failed upgrades"; \
+	BATON_MATRIX=1 BATON_OLD=$(OLD) $(GO) test -count=1 -timeout 40m -v -run '^(TestOldestProtocolOnNewestKafka|TestRollingUpgrade|TestRollingUpgradeOfBaton)$$' ./e2e/stories || failed="$$failed upgrades"; \
 	if [ -n "$$failed" ]; then echo "test-matrix: failed:$$failed"; exit 1; fi
 
 test-kafka: ## Kafka's own integration tests with Baton as the controller; CLASSES=A,B for others than the usual ones

@@ -104,6 +104,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		DeleteTopics:    c.DeleteTopic,
 		TopicIDs:        protocol.TopicIDs(),
 		LeaderRecovery:  protocol.LeaderRecovery(),
+		LeadersWriteISR: !protocol.AlterPartition(),
 		FeatureVersion:  protocol.FeatureNode(),
 		MinISR:          int32(c.MinInsyncReplicas),
 		MaxPerRequest:   maxPerRequest,

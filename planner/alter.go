@@ -224,6 +224,7 @@ type shutdownCall struct {
 	token  uint64
 	broker int32
 	epoch  epoch.Broker
+	reread bool // what could not be moved, once
 }
 
 // controlledShutdown marks a broker as leaving (08.4): its leaderships move, its
@@ -267,13 +268,19 @@ func (m *Machine) settleShutdowns() {
 			open = append(open, c)
 			continue
 		}
+		if len(remaining) > 0 && m.set.LeadersWriteISR && !c.reread {
+			c.reread = true // its ISR may have grown since: in a rolling restart it has, just now
+			m.readStates(remaining)
+			open = append(open, c)
+			continue
+		}
 		m.reply(c.token, ControlledShutdownReply{Remaining: remaining})
 	}
 	m.leavings = open
 }
 
-// stillLed returns the partitions with more than one replica that a broker leads, and
-// whether a write is under way for any of its partitions.
+// stillLed returns the partitions with more than one replica that a broker leads, and whether a write is under way for
+// any of its partitions, or a read of one that it leads.
 func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
 	for _, id := range m.im.PartitionsOn(broker) {
 		if m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 {
@@ -281,6 +288,9 @@ func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
 		}
 		p := m.im.Partition(id)
 		if p.Known && p.State.Leader == broker && len(p.Told().Replicas) > 1 && m.im.Topic(id.Topic).Held == "" {
+			if m.reads[id] != nil {
+				return nil, true
+			}
 			led = append(led, id)
 		}
 	}

@@ -334,6 +334,8 @@ func (m *Machine) refreshed(s StateRead) {
 	} else if !overtaken && !m.im.Topic(s.ID.Topic).Deleting {
 		m.adopt(p, s)
 		m.touch(s.ID)
+	} else if len(m.wanted[s.ID]) > 0 {
+		m.touch(s.ID) // an election may have waited for this
 	}
 	m.wakeWaiting(s.ID)
 }

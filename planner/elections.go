@@ -57,6 +57,8 @@ type election struct {
 	answered bool
 	results  map[partition.ID]*ElectionResult
 
+	reread map[partition.ID]bool // what was read again for it
+
 	elected, unneeded, failed int
 
 	done func() // what follows when all are settled; may be nil
@@ -180,6 +182,9 @@ func (m *Machine) elect(id partition.ID, in partition.Input) (isr.LeaderAndISR, 
 			if next, ok := partition.Preferred(in); ok {
 				return next, partition.PreferredElection, e
 			}
+			if m.readsFirst(e, id, in) {
+				continue
+			}
 			m.settleWanted(id, e, refuse(kerr.PreferredLeaderNotAvailable,
 				"Failed to elect leader for partition %v under strategy PreferredReplicaPartitionLeaderElectionStrategy", id))
 			continue
@@ -188,6 +193,22 @@ func (m *Machine) elect(id partition.ID, in partition.Input) (isr.LeaderAndISR, 
 			"Failed to elect leader for partition %v under strategy OfflinePartitionLeaderElectionStrategy(true)", id))
 	}
 	return in.Current, partition.Keep, nil
+}
+
+// readsFirst asks for the state once, before an election is refused for an ISR that its leader may have changed since:
+// leaders below 2.7-IV2 say so up to 7 s later, and Kafka's controller reads before each election.
+func (m *Machine) readsFirst(e *election, id partition.ID, in partition.Input) bool {
+	if !m.set.LeadersWriteISR || len(in.Replicas) == 0 || in.Standing(in.Replicas[0]) != partition.Alive {
+		return false
+	}
+	if !e.reread[id] {
+		if e.reread == nil {
+			e.reread = map[partition.ID]bool{}
+		}
+		e.reread[id] = true
+		m.readStates([]partition.ID{id})
+	}
+	return m.reads[id] != nil
 }
 
 // uncleanWanted is the election that a change by Unclean belongs to, nil if none does.

@@ -347,6 +347,7 @@ type Settings struct {
 	DeleteTopics    bool  // delete.topic.enable
 	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
 	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
+	LeadersWriteISR bool  // inter-broker protocol < 2.7-IV2: an ISR may be newer in ZooKeeper than we know, for seconds
 	FeatureVersion  int32 // of /feature: 1 from inter-broker protocol 2.7-IV0, 2 from 3.3-IV0; 0: it is not written
 	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
 	RetryAfter      Millis

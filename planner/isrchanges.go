@@ -40,7 +40,7 @@ type stateRead struct {
 	since epoch.Partition // the version known when the first of them was asked for
 }
 
-// readStates asks for states.
+// readStates asks for states; those of one step are read together.
 func (m *Machine) readStates(ids []partition.ID) {
 	if len(ids) == 0 {
 		return
@@ -52,6 +52,10 @@ func (m *Machine) readStates(ids []partition.ID) {
 			m.reads[id] = r
 		}
 		r.open++
+	}
+	if last := len(m.plan.Reads) - 1; last >= 0 && len(m.plan.Reads[last].States) > 0 {
+		m.plan.Reads[last].States = append(m.plan.Reads[last].States, ids...)
+		return
 	}
 	m.plan.Reads = append(m.plan.Reads, Read{States: ids})
 }

@@ -137,7 +137,7 @@ func init() {
 
 func claim(w *world) {
 	set := planner.Settings{
-		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"),
+		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"), LeadersWriteISR: w.args.has("leaders-write-isr"),
 		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"),
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
 	}

@@ -63,28 +63,27 @@ var build struct {
 // Build builds cmd/controller, once for a test binary, and returns where it is. BATON_RACE=1 builds it with the
 // race detector.
 func Build(ctx context.Context) (string, error) {
-	build.once.Do(func() { build.path, build.err = goBuild(ctx, "") })
+	build.once.Do(func() { build.path, build.err = goBuild(ctx) })
 	return build.path, build.err
 }
 
-// BuildAs builds cmd/controller under another version number than its own and returns where it is.
-func BuildAs(ctx context.Context, number string) (string, error) { return goBuild(ctx, number) }
-
-func goBuild(ctx context.Context, number string) (string, error) {
+func goBuild(ctx context.Context) (string, error) {
 	root, err := kafka.RepoRoot()
 	if err != nil {
 		return "", err
 	}
+	name, args := "controller", []string(nil)
+	if os.Getenv("BATON_RACE") == "1" {
+		name, args = "controller-race", []string{"-race"}
+	}
+	return compile(ctx, root, name, args...)
+}
+
+// compile builds the cmd/controller of a source tree and keeps it in the cache under a name.
+func compile(ctx context.Context, tree, name string, flags ...string) (string, error) {
 	cache, err := kafka.CacheDir()
 	if err != nil {
 		return "", err
-	}
-	name, args := "controller", []string{"build"}
-	if os.Getenv("BATON_RACE") == "1" {
-		name, args = "controller-race", []string{"build", "-race"}
-	}
-	if number != "" {
-		name, args = name+"-"+number, append(args, "-ldflags", "-X baton/internal/version.number="+number)
 	}
 	dir := filepath.Join(cache, "bin")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -93,8 +92,8 @@ func goBuild(ctx context.Context, number string) (string, error) {
 	// Another test binary may be running the old one: the rename leaves it its file.
 	tmp := filepath.Join(dir, name+"."+strconv.Itoa(os.Getpid()))
 	defer func() { _ = os.Remove(tmp) }()
-	cmd := exec.CommandContext(ctx, "go", append(args, "-o", tmp, "./cmd/controller")...)
-	cmd.Dir = root
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build"}, flags...), "-o", tmp, "./cmd/controller")...)
+	cmd.Dir = tree
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./cmd/controller: %w\n%s", err, out)
 	}

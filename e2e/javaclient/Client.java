@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -16,6 +17,7 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -102,6 +104,10 @@ public final class Client {
                 return "";
             case "elect":
                 admin.electLeaders(ElectionType.PREFERRED, Set.of(first)).all().get();
+                return "";
+            case "reassign":
+                admin.alterPartitionReassignments(Map.of(first, Optional.of(new NewPartitionReassignment(
+                    assignments("0:" + a[1]).get(0))))).all().get();
                 return "";
             case "reassignments":
                 return admin.listPartitionReassignments().reassignments().get();

@@ -134,6 +134,9 @@ func (c *Cluster) LeadersWriteISR() bool { return !AtLeast(c.opts.IBP+".0", 2, 7
 // TopicIDs reports whether the cluster started with an inter-broker protocol (2.8 and up) with which topics have ids.
 func (c *Cluster) TopicIDs() bool { return AtLeast(c.opts.IBP+".0", 2, 8) }
 
+// BrokerSession is the brokers' ZooKeeper session time-out: how long one that was killed counts as there.
+func (c *Cluster) BrokerSession() time.Duration { return c.opts.BrokerSession }
+
 // Classpath of the brokers' jars.
 func (c *Cluster) Classpath() string { return c.classpath }
 

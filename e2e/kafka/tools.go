@@ -62,8 +62,12 @@ func (c *Cluster) LeaderElection(ctx context.Context, args ...string) (ToolResul
 	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
 }
 
-// Configs runs kafka-configs.
+// Configs runs kafka-configs, the newest one if the cluster's own can ask nobody but ZooKeeper about topics.
 func (c *Cluster) Configs(ctx context.Context, args ...string) (ToolResult, error) {
+	c, err := c.withToolsSince(ctx, 2, 5)
+	if err != nil {
+		return ToolResult{}, err
+	}
 	return c.Tool(ctx, "kafka.admin.ConfigCommand", append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
 }
 
@@ -136,11 +140,36 @@ func firstEntry(r *zip.Reader, classes []string) string {
 	return ""
 }
 
-// Reassign runs kafka-reassign-partitions.
+// Reassign runs kafka-reassign-partitions, the newest one if the cluster's own knows nothing but ZooKeeper.
 func (c *Cluster) Reassign(ctx context.Context, args ...string) (ToolResult, error) {
+	c, err := c.withToolsSince(ctx, 2, 6)
+	if err != nil {
+		return ToolResult{}, err
+	}
 	class, err := c.firstClass("org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "kafka.admin.ReassignPartitionsCommand")
 	if err != nil {
 		return ToolResult{}, err
 	}
 	return c.Tool(ctx, class, append([]string{"--bootstrap-server", c.bootstrap()}, args...)...)
+}
+
+// ReassignInZooKeeper runs the kafka-reassign-partitions of releases before 3.0 as they ran it before 2.6: it writes to
+// ZooKeeper what the controller is to do.
+func (c *Cluster) ReassignInZooKeeper(ctx context.Context, args ...string) (ToolResult, error) {
+	return c.Tool(ctx, "kafka.admin.ReassignPartitionsCommand", append([]string{"--zookeeper", c.ConnectString()}, args...)...)
+}
+
+// withToolsSince returns the cluster with tools of its own release, or with the newest ones if that is older than these
+// numbers: what the tools learnt then they can do with older brokers, too.
+func (c *Cluster) withToolsSince(ctx context.Context, major, minor int) (*Cluster, error) {
+	if AtLeast(c.opts.Version, major, minor) {
+		return c, nil
+	}
+	classpath, err := Fetch(ctx, DefaultVersion)
+	if err != nil {
+		return nil, err
+	}
+	with := *c
+	with.classpath = classpath
+	return &with, nil
 }

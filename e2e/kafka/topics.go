@@ -37,7 +37,7 @@ func (c *Cluster) CreateTopicOn(ctx context.Context, topic string, assignment ..
 func (c *Cluster) createTopic(ctx context.Context, topic kmsg.CreateTopicsRequestTopic) error {
 	ctx, cancel := deadline(ctx, time.Minute)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Seeds()...), kgo.AlwaysRetryEOF())
 	if err != nil {
 		return err
 	}

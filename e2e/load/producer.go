@@ -78,6 +78,7 @@ func Start(o Options) (*Producer, error) {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.StopProducerOnDataLossDetected(), // otherwise the client hides it from us
+		kgo.AlwaysRetryEOF(),                 // it takes a broker that stops just now for one that wants SASL
 		kgo.UnknownTopicRetries(-1),
 		kgo.ProduceRequestTimeout(10 * time.Second),
 		kgo.RetryTimeout(5 * time.Minute),

@@ -18,15 +18,37 @@ func TestBrokerKilledAndRestarted(t *testing.T) {
 	s.must(b.WaitActive(s.ctx))
 	s.must(b.WaitReady(s.ctx))
 
-	killed := time.Now()
-	s.must(s.cluster.Broker(2).Kill())
-	s.must(s.cluster.WaitNotLeading(s.ctx, 2, s.topics...))
-	t.Logf("new leaders %v after kill -9 of broker 2", time.Since(killed).Round(time.Millisecond))
-	s.more(200)
-	s.must(s.cluster.Broker(2).Restart(s.ctx))
-	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
-	s.more(100)
+	s.prompt(s.killed(2))
+	s.isBack(2)
 	s.neverLeaderless(s.finish())
+}
+
+// killed ends a broker by kill -9, and says how long it took until others led what it led.
+func (s *story) killed(id int) time.Duration {
+	s.Helper()
+	begun := time.Now()
+	s.must(s.cluster.Broker(id).Kill())
+	s.must(s.cluster.WaitNotLeading(s.ctx, id, s.topics...))
+	took := time.Since(begun).Round(time.Millisecond)
+	s.Logf("new leaders %v after kill -9 of broker %d", took, id)
+	return took
+}
+
+// prompt fails if that took longer than the broker's session, and two seconds for ZooKeeper's ticks and the elections.
+func (s *story) prompt(took time.Duration) {
+	s.Helper()
+	if most := s.cluster.BrokerSession() + 2*time.Second; took > most {
+		s.Errorf("new leaders took %v after kill -9, want %v at most", took, most)
+	}
+}
+
+// isBack starts a broker that was killed, under load, and waits until it is in all ISRs.
+func (s *story) isBack(id int) {
+	s.Helper()
+	s.more(100)
+	s.must(s.cluster.Broker(id).Restart(s.ctx))
+	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
+	s.more(50)
 }
 
 // stoppedInOrder fails unless the controller has let the broker go so many times.

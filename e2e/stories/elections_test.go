@@ -175,13 +175,7 @@ func (e *electionScript) znode(topic string) {
 	_, err := e.cluster.Conn.Create(path, []byte(`{"version":1,"partitions":[{"topic":"`+topic+`","partition":0}]}`), 0, zk.WorldACL(zk.PermAll))
 	e.must(err)
 	e.until("the election asked for in ZooKeeper", ledBy(3), topic)
-	e.must(e.cluster.Until(e.ctx, path+" to go", func(r *kafka.Reads) (string, error) {
-		data, err := r.Get(path)
-		if err != nil || data != nil {
-			return "it is there", err
-		}
-		return "", nil
-	}))
+	e.gone(path)
 }
 
 // byCommand elects with `controller elect`, as kafka-leader-election would.

@@ -23,7 +23,8 @@ func TestBrokersOnZkserver(t *testing.T) {
 	}
 	s := begin(t, kafka.Options{ExternalZooKeeper: embeddedZooKeeper(t)}, "orders")
 	own := s.embedded()
-	s.killedAndBack(own) // the controller itself: another broker becomes it
+	s.killed(own) // the controller itself: another broker becomes it
+	s.isBack(own)
 	t.Logf("their own controller was broker %d, is %d", own, s.embedded())
 
 	b := s.baton(batonproc.Options{Mode: batonproc.Standby})
@@ -32,7 +33,8 @@ func TestBrokersOnZkserver(t *testing.T) {
 	s.must(b.WaitReady(s.ctx))
 	taken := time.Now()
 	s.more(100)
-	s.killedAndBack(own%3 + 1) // which leads something, other than the one that has been away
+	s.prompt(s.killed(own%3 + 1)) // which leads something, other than the one that has been away
+	s.isBack(own%3 + 1)
 	led := time.Now()
 	contains(t, s.cli(b, 0, "handback", "--yes", "--reason", "test"), "claimed")
 	s.embedded()
@@ -47,19 +49,6 @@ func TestBrokersOnZkserver(t *testing.T) {
 		}
 	}
 	t.Logf("%d changes recorded", len(h.Changes))
-}
-
-// killedAndBack kills a broker with signal 9 under load, starts it again and waits until it is in all ISRs.
-func (s *story) killedAndBack(id int) {
-	s.Helper()
-	killed := time.Now()
-	s.must(s.cluster.Broker(id).Kill())
-	s.must(s.cluster.WaitNotLeading(s.ctx, id, s.topics...))
-	s.Logf("new leaders %v after kill -9 of broker %d", time.Since(killed).Round(time.Millisecond), id)
-	s.more(100)
-	s.must(s.cluster.Broker(id).Restart(s.ctx))
-	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
-	s.more(50)
 }
 
 // embeddedZooKeeper serves on a loopback port for the length of the test, and records what changes.

@@ -56,7 +56,7 @@ func chooseParams(r *rng) params {
 		if r.chance(60) {
 			p.old = 100
 		}
-		p.settings.TopicIDs, p.settings.LeaderRecovery = false, false
+		p.settings.TopicIDs, p.settings.LeaderRecovery, p.settings.LeadersWriteISR = false, false, true
 	}
 	for _, k := range allFaults {
 		if r.chance(45) {
