@@ -45,7 +45,6 @@ controller.quorum.retry.backoff.ms
 controller.quorum.voters
 controller.quota.window.num
 controller.quota.window.size.seconds
-delegation.token.expiry.check.interval.ms
 delegation.token.expiry.time.ms
 delegation.token.master.key
 delegation.token.max.lifetime.ms

@@ -46,8 +46,9 @@ type Config struct {
 	NumPartitions               int
 	DefaultReplicationFactor    int
 	MinInsyncReplicas           int
-	AutoCreateTopics            bool // auto.create.topics.enable
-	DeleteTopic                 bool // delete.topic.enable
+	AutoCreateTopics            bool          // auto.create.topics.enable
+	DeleteTopic                 bool          // delete.topic.enable
+	TokenExpiryCheck            time.Duration // delegation.token.expiry.check.interval.ms
 	OffsetsTopic                InternalTopic
 	OffsetsCompressionCodec     int // offsets.topic.compression.codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
 	TransactionTopic            InternalTopic

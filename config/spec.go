@@ -120,6 +120,8 @@ func topicSpecs() []spec {
 			func(c *Config) *bool { return &c.AutoCreateTopics }, reload, shared),
 		boolean("delete.topic.enable", "true", "Whether topics may be deleted.",
 			func(c *Config) *bool { return &c.DeleteTopic }, shared),
+		build("delegation.token.expiry.check.interval.ms", "3600000", "How long after one look for expired delegation tokens the next follows, in ms.",
+			func(c *Config) *time.Duration { return &c.TokenExpiryCheck }, parseLongMillis, formatMillis, reload, shared),
 		text("create.topic.policy.class.name", "", "Java class that judges new topics. Baton cannot run it.",
 			func(c *Config) *string { return &c.CreateTopicPolicy }),
 		text("alter.config.policy.class.name", "", "Java class that judges changes of configs. Baton cannot run it.",
@@ -213,8 +215,7 @@ func boolean(key, def, doc string, at func(*Config) *bool, opts ...option) spec 
 }
 
 func millis(key, def, doc string, at func(*Config) *time.Duration, opts ...option) spec {
-	return build(key, def, doc, at, parseMillis,
-		func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }, opts...)
+	return build(key, def, doc, at, parseMillis, formatMillis, opts...)
 }
 
 func seconds(key, def, doc string, at func(*Config) *time.Duration, opts ...option) spec {

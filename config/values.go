@@ -48,6 +48,18 @@ func parseMillis(s string) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+// parseLongMillis is for what Kafka keeps in 64 bits. What time.Duration does not hold, 292 years, is as much as it does.
+func parseLongMillis(s string) (time.Duration, error) {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	n, err := strconv.ParseInt(trim(s), 10, 64)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("a number of milliseconds of at least 1")
+	}
+	return time.Duration(min(n, most)) * time.Millisecond, nil
+}
+
+func formatMillis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
 func parseSeconds(s string) (time.Duration, error) {
 	n, err := parseInt(s, 1, math.MaxInt32)
 	if err != nil {

@@ -125,8 +125,10 @@ func (s *Set) Election(strategy string) {
 	}
 }
 
-// RefusedISRChange counts an AlterPartition item that was not accepted, by its error's name.
-func (s *Set) RefusedISRChange(reason string) { s.own.refused.WithLabelValues(label(reason)).Inc() }
+// RefusedISRChanges counts AlterPartition items that were not accepted, by their error's name.
+func (s *Set) RefusedISRChanges(reason string, n int) {
+	s.own.refused.WithLabelValues(label(reason)).Add(float64(n))
+}
 
 // Conflict counts a write that found another version.
 func (s *Set) Conflict() { s.own.conflicts.Inc() }

@@ -232,7 +232,7 @@ func TestEveryMethod(t *testing.T) {
 	s.LeaseValid(true)
 	s.Hold(true)
 	s.Members(2, 1)
-	s.RefusedISRChange("INELIGIBLE_REPLICA")
+	s.RefusedISRChanges("INELIGIBLE_REPLICA", 1)
 	s.Conflict()
 	s.Reclaim()
 	s.Alarm("reclaim")

@@ -55,7 +55,9 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	case planner.NoteISRChange:
 		log.Debug("isr", zap.String("change", n.Text))
 	case planner.NoteRefused:
-		m.RefusedISRChange("alter-partition")
+		for reason, count := range n.Refused {
+			m.RefusedISRChanges(reason, count)
+		}
 		log.Debug("isr change refused", zap.String("request", n.Text))
 	case planner.NoteConflict:
 		m.Conflict()

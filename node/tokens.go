@@ -11,24 +11,20 @@ import (
 	"go.uber.org/zap"
 )
 
-const (
-	// tokenCheck is the default of delegation.token.expiry.check.interval.ms. Tokens are looked
-	// for whether or not the configuration has the brokers' key: it costs one list an hour.
-	tokenCheck = time.Hour
-	tokenRetry = time.Minute
-)
+const tokenRetry = time.Minute
 
-// expireTokens removes expired delegation tokens while a term lasts, first at once.
+// expireTokens removes expired delegation tokens while a term lasts, first at once. They are
+// looked for whether or not the configuration has the brokers' key: it costs one list an hour.
 func (n *Node) expireTokens(ctx context.Context, s session, t *controller.Term, fence epoch.Fence) {
 	for {
-		wait := tokenCheck
+		wait := n.config().TokenExpiryCheck
 		removed, err := s.ExpireTokens(ctx, fence, time.Now())
 		if errors.Is(err, epoch.ErrFenced) {
 			return // the term ends by itself
 		}
 		if err != nil && ctx.Err() == nil {
 			n.log.Warn("expired delegation tokens are left", zap.Error(err))
-			wait = tokenRetry
+			wait = min(wait, tokenRetry)
 		}
 		if removed > 0 {
 			n.log.Info("removed expired delegation tokens", zap.Int("tokens", removed))

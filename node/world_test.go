@@ -39,6 +39,7 @@ type world struct {
 	load     func(context.Context) error
 	loads    int
 	asBroker []int32 // Batons in /brokers/ids
+	looks    int     // for expired tokens
 }
 
 func newWorld() *world {
@@ -332,6 +333,9 @@ func (s *fakeSession) RegisterBroker(ctx context.Context, f epoch.Fence, b clust
 
 // ExpireTokens implements session; there are none.
 func (s *fakeSession) ExpireTokens(context.Context, epoch.Fence, time.Time) (int, error) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.w.looks++
 	return 0, nil
 }
 
@@ -414,9 +418,9 @@ func (a *actor) session() *fakeSession {
 func (a *actor) leads() bool { return a.current() != nil }
 
 // join starts a node. At the test's end it is stopped.
-func (w *world) join(t *testing.T, id int32, mode Mode) *actor {
+func (w *world) join(t *testing.T, id int32, mode Mode, settings ...string) *actor {
 	t.Helper()
-	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=zk:2181\nlisteners=PLAINTEXT://127.0.0.1:0\ncontroller.mode=%s\n", id, mode)
+	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=zk:2181\nlisteners=PLAINTEXT://127.0.0.1:0\ncontroller.mode=%s\n%s\n", id, mode, strings.Join(settings, "\n"))
 	c, _, err := config.Parse(strings.NewReader(text), "test", nil)
 	if err != nil {
 		t.Fatal(err)

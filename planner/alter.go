@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -15,11 +16,25 @@ import (
 // its items is.
 type alterCall struct {
 	token   uint64
+	broker  int32
 	version int16
 	open    int
 	done    bool
 	reply   AlterPartitionReply
+	refused refusals
 }
+
+// refusals is what is said of the items that were not accepted, once for the call: a request
+// names as many partitions as it likes.
+type refusals struct {
+	first partition.ID
+	texts []string // of the first few
+	codes map[string]int
+	count int
+}
+
+// refusalsNoted is how many refusals of one call are written out.
+const refusalsNoted = 5
 
 // alterItem is one of its partitions.
 type alterItem struct {
@@ -45,7 +60,7 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 		m.reply(token, AlterPartitionReply{Err: kerr.StaleBrokerEpoch})
 		return
 	}
-	call := &alterCall{token: token, version: c.Version, open: len(c.Items)}
+	call := &alterCall{token: token, broker: c.Broker, version: c.Version, open: len(c.Items)}
 	call.reply.Items = make([]AlterItemReply, len(c.Items))
 	for i, it := range c.Items {
 		name := it.Topic
@@ -203,19 +218,38 @@ func (m *Machine) answerAlter(it *alterItem, err *kerr.Error, now isr.LeaderAndI
 	r := &it.call.reply.Items[it.index]
 	r.Err, r.State = err, now
 	if err != nil {
-		m.note(Note{Kind: NoteRefused, Partition: it.id, Broker: it.req.Sender,
-			Text: fmt.Sprintf("%v: broker %d asked for ISR %v at leader epoch %d, version %d: %v", it.id, it.req.Sender, []int32(it.req.ISR), it.req.LeaderEpoch, it.req.PartitionEpoch, err)})
+		it.call.refused.add(it, err)
 	}
 	if it.call.open--; it.call.open == 0 {
 		m.finishAlter(it.call)
 	}
 }
 
-func (m *Machine) finishAlter(c *alterCall) {
-	if !c.done {
-		c.done = true
-		m.reply(c.token, c.reply)
+func (r *refusals) add(it *alterItem, err *kerr.Error) {
+	if r.count == 0 {
+		r.first, r.codes = it.id, map[string]int{}
 	}
+	if r.count < refusalsNoted {
+		r.texts = append(r.texts, bounded(fmt.Sprintf("%v: broker %d asked for ISR %v at leader epoch %d, version %d: %v",
+			it.id, it.req.Sender, []int32(it.req.ISR), it.req.LeaderEpoch, it.req.PartitionEpoch, err)))
+	}
+	r.count++
+	r.codes[err.Message]++
+}
+
+func (m *Machine) finishAlter(c *alterCall) {
+	if c.done {
+		return
+	}
+	c.done = true
+	if r := &c.refused; r.count > 0 {
+		text := strings.Join(r.texts, "; ")
+		if more := r.count - len(r.texts); more > 0 {
+			text += fmt.Sprintf("; and %d more", more)
+		}
+		m.note(Note{Kind: NoteRefused, Partition: r.first, Broker: c.broker, Text: text, Refused: r.codes})
+	}
+	m.reply(c.token, c.reply)
 }
 
 // shutdownCall is a broker's wish to leave, open until everything it led that can be

@@ -75,11 +75,14 @@ type refusal struct {
 const maxRefusal = 8_000
 
 func refuse(code *kerr.Error, format string, args ...any) *refusal {
-	text := fmt.Sprintf(format, args...)
+	return &refusal{code, bounded(fmt.Sprintf(format, args...))}
+}
+
+func bounded(text string) string {
 	if len(text) > maxRefusal {
 		text = strings.ToValidUTF8(text[:maxRefusal], "") + "…"
 	}
-	return &refusal{code, text}
+	return text
 }
 
 // maxNewPartitions is how many partitions one request may make, so that a count that was

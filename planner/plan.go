@@ -342,7 +342,7 @@ type NoteKind string
 const (
 	NoteElection    NoteKind = "election"      // a committed change of leader or ISR by us
 	NoteISRChange   NoteKind = "isr-change"    // a committed AlterPartition
-	NoteRefused     NoteKind = "refused"       // an AlterPartition item not accepted
+	NoteRefused     NoteKind = "refused"       // items of an AlterPartition request that were not accepted
 	NoteBroker      NoteKind = "broker"        // a broker came, went, bounced, moved or is leaving
 	NoteTopic       NoteKind = "topic"         // a topic came, grew, was repaired, held or went
 	NoteBad         NoteKind = "bad-znode"     // a znode that cannot be understood
@@ -364,6 +364,7 @@ type Note struct {
 	Broker    int32        // where it applies, else -1
 	Strategy  partition.Strategy
 	From, To  partition.State // elections and ISR changes
+	Refused   map[string]int  // how many items, by the error's name
 }
 
 // View is what readers outside the loop may look at, on the loop's goroutine only.

@@ -16,7 +16,7 @@ import (
 // its plans out in an orderly world: every write is applied, every request taken in
 // unless answer says otherwise.
 type told struct {
-	t      *testing.T
+	t      testing.TB
 	m      *planner.Machine
 	now    planner.Millis
 	sent   []planner.Request
@@ -29,7 +29,7 @@ func stateOf(leader int32, version epoch.Partition) planner.StateRead {
 		LeaderAndISR: isr.LeaderAndISR{Leader: leader, LeaderEpoch: 3, ISR: isr.Set{1, 2}, PartitionEpoch: version}}}
 }
 
-func newTold(t *testing.T) *told {
+func newTold(t testing.TB) *told {
 	w := &told{t: t, m: planner.New()}
 	w.step(planner.Claimed{ID: 2_000_001, Fence: epoch.Fence{Epoch: 5, Version: 5}, Settings: planner.Settings{RetryAfter: 500, DeleteTopics: true},
 		Brokers: []cluster.Broker{{ID: 1, Epoch: 10}, {ID: 2, Epoch: 11}},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"baton/planner"
 	"baton/topicconfig"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,27 +39,35 @@ func (r *request) addConfigs(ctx context.Context, req *kmsg.CreateTopicsRequest,
 	}
 	ctx, cancel := context.WithTimeout(ctx, configsTime)
 	defer cancel()
+	sample := ""
+	if req.ValidateOnly {
+		sample = r.someTopic(ctx)
+	}
 	answer, err := r.askBroker(ctx, func(broker int32) kmsg.Request {
-		if req.ValidateOnly {
-			return describe(kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(broker)))
+		question := kmsg.NewPtrDescribeConfigsRequest()
+		question.Version = describeVersion
+		switch {
+		case !req.ValidateOnly:
+			describe(question, kmsg.ConfigResourceTypeTopic, names...)
+		case sample != "":
+			describe(question, kmsg.ConfigResourceTypeTopic, sample)
+			fallthrough
+		default:
+			describe(question, kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(broker)))
 		}
-		return describe(kmsg.ConfigResourceTypeTopic, names...)
+		return question
 	})
 	described, ok := answer.(*kmsg.DescribeConfigsResponse)
 	if err != nil || !ok {
 		r.noise.warn(r.log, "CreateTopics is answered without configs", zap.Error(err))
 		return
 	}
+	if req.ValidateOnly {
+		validate(req, described, at)
+		return
+	}
 	for _, d := range described.Resources {
-		switch t := at[d.ResourceName]; {
-		case d.ErrorCode != 0:
-		case req.ValidateOnly:
-			for i := range req.Topics {
-				if t := at[req.Topics[i].Topic]; t != nil {
-					t.Configs = validated(d.Configs, req.Topics[i].Configs)
-				}
-			}
-		case t != nil:
+		if t := at[d.ResourceName]; t != nil && d.ErrorCode == 0 {
 			for _, c := range d.Configs {
 				t.Configs = append(t.Configs, kmsg.CreateTopicsResponseTopicConfig{
 					Name: c.Name, Value: c.Value, ReadOnly: c.ReadOnly, Source: int8(c.Source), IsSensitive: c.IsSensitive})
@@ -67,25 +76,57 @@ func (r *request) addConfigs(ctx context.Context, req *kmsg.CreateTopicsRequest,
 	}
 }
 
-func describe(kind kmsg.ConfigResourceType, names ...string) *kmsg.DescribeConfigsRequest {
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	req.Version = describeVersion
+// someTopic is a topic that a broker can describe, "" if there is none: it has the configs that
+// a new one would have.
+func (r *request) someTopic(ctx context.Context) (name string) {
+	_ = r.view(ctx, func(v planner.View) { // without it the answer lacks a few configs
+		for _, t := range v.Image.Topics() {
+			if !t.Deleting && len(t.Partitions) > 0 {
+				name = t.Name
+				return
+			}
+		}
+	})
+	return name
+}
+
+// validate fills in the configs of topics that do not exist, from what a broker says of itself
+// and of some topic.
+func validate(req *kmsg.CreateTopicsRequest, described *kmsg.DescribeConfigsResponse, at map[string]*kmsg.CreateTopicsResponseTopic) {
+	settings, known := map[string]setting{}, map[string]bool{}
+	for _, d := range described.Resources {
+		for _, c := range d.Configs {
+			if d.ResourceType == kmsg.ConfigResourceTypeTopic {
+				known[c.Name] = true
+			} else {
+				settings[c.Name] = c
+			}
+		}
+	}
+	if len(settings) == 0 {
+		return // refused
+	}
+	for i := range req.Topics {
+		if t := at[req.Topics[i].Topic]; t != nil {
+			t.Configs = validated(settings, known, req.Topics[i].Configs)
+		}
+	}
+}
+
+func describe(req *kmsg.DescribeConfigsRequest, kind kmsg.ConfigResourceType, names ...string) {
 	for _, name := range names {
 		res := kmsg.NewDescribeConfigsRequestResource()
 		res.ResourceType, res.ResourceName = kind, name
 		req.Resources = append(req.Resources, res)
 	}
-	return req
 }
 
+type setting = kmsg.DescribeConfigsResponseResourceConfig
+
 // validated is what holds for a topic that does not exist: its own configs over the settings
-// of a broker. A broker lists no setting for remote.storage.enable and the other remote.*
-// configs of topics, so they are not in it.
-func validated(broker []kmsg.DescribeConfigsResponseResourceConfig, own []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
-	settings := map[string]kmsg.DescribeConfigsResponseResourceConfig{}
-	for _, c := range broker {
-		settings[c.Name] = c
-	}
+// of a broker. For remote.storage.enable and the other remote.* configs brokers have no
+// setting, and which of them there are depends on the version: those known of another topic.
+func validated(settings map[string]setting, known map[string]bool, own []kmsg.CreateTopicsRequestTopicConfig) []kmsg.CreateTopicsResponseTopicConfig {
 	out := []kmsg.CreateTopicsResponseTopicConfig{}
 	for _, def := range topicconfig.All() {
 		c := kmsg.NewCreateTopicsResponseTopicConfig()
@@ -107,7 +148,7 @@ func validated(broker []kmsg.DescribeConfigsResponseResourceConfig, own []kmsg.C
 					break
 				}
 			}
-		case strings.HasSuffix(def.Name, ".replication.throttled.replicas"):
+		case known[def.Name], strings.HasSuffix(def.Name, ".replication.throttled.replicas"):
 			c.Source, c.Value = int8(kmsg.ConfigSourceDefaultConfig), kmsg.StringPtr(def.Default)
 		default:
 			continue

@@ -71,7 +71,16 @@ func TestValidatedTopicsHaveTheBrokersDefaults(t *testing.T) {
 	describing(r.brokers[0], func(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 		resp := kmsg.NewPtrDescribeConfigsResponse()
 		res := kmsg.NewDescribeConfigsResponseResource()
-		res.ResourceType, res.ResourceName = req.Resources[0].ResourceType, req.Resources[0].ResourceName
+		if len(req.Resources) != 2 || req.Resources[0].ResourceType != kmsg.ConfigResourceTypeTopic {
+			t.Errorf("asked for %+v", req.Resources)
+		}
+		other := kmsg.NewDescribeConfigsResponseResource()
+		other.ResourceType, other.ResourceName = req.Resources[0].ResourceType, req.Resources[0].ResourceName
+		for _, name := range []string{"retention.ms", "remote.storage.enable"} {
+			other.Configs = append(other.Configs, kmsg.DescribeConfigsResponseResourceConfig{Name: name, Value: ptr("its own"), Source: kmsg.ConfigSourceDynamicTopicConfig})
+		}
+		resp.Resources = append(resp.Resources, other)
+		res.ResourceType, res.ResourceName = req.Resources[1].ResourceType, req.Resources[1].ResourceName
 		add := func(name string, value *string, source kmsg.ConfigSource) {
 			c := kmsg.NewDescribeConfigsResponseResourceConfig()
 			c.Name, c.Value, c.Source = name, value, source
@@ -94,7 +103,8 @@ func TestValidatedTopicsHaveTheBrokersDefaults(t *testing.T) {
 		found = append(found, c.Name+"="+*c.Value+" "+kmsg.ConfigSource(c.Source).String())
 	}
 	want := "delete.retention.ms=34 DYNAMIC_BROKER_CONFIG, follower.replication.throttled.replicas= DEFAULT_CONFIG, " +
-		"index.interval.bytes=999 DYNAMIC_TOPIC_CONFIG, leader.replication.throttled.replicas= DEFAULT_CONFIG, retention.ms=86400000 STATIC_BROKER_CONFIG"
+		"index.interval.bytes=999 DYNAMIC_TOPIC_CONFIG, leader.replication.throttled.replicas= DEFAULT_CONFIG, " +
+		"remote.storage.enable=false DEFAULT_CONFIG, retention.ms=86400000 STATIC_BROKER_CONFIG"
 	if s := strings.Join(found, ", "); s != want || got.NumPartitions != 1 || got.ReplicationFactor != 1 {
 		t.Errorf("%s\nwant %s", s, want)
 	}
