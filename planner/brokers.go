@@ -62,8 +62,12 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 		return
 	}
 	m.im.PutBroker(b)
+	if old := m.ledgers[b.ID]; old != nil {
+		m.remember(b.ID, old)
+	}
 	l := newLedger(b.Epoch)
 	m.ledgers[b.ID] = l
+	m.remind(b.ID, l)
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 		id := partition.ID{Topic: t.Name, Number: p.Number}
 		switch {
@@ -94,6 +98,7 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 func (m *Machine) brokerGone(id int32) {
 	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: *m.im.Broker(id), Close: true})
 	m.im.RemoveBroker(id)
+	m.remember(id, m.ledgers[id])
 	delete(m.ledgers, id)
 	for _, pid := range m.im.PartitionsOn(id) {
 		m.announceMetadata(pid)

@@ -204,6 +204,7 @@ func (m *Machine) bury(d *deletion, t *cluster.Topic) {
 			l.forget(id)
 			l.gone[id] = struct{}{}
 		}
+		m.goneUnheard(id)
 		delete(m.retry, id)
 		delete(m.bump, id)
 		delete(m.conflicts, id)

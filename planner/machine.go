@@ -82,6 +82,7 @@ type Machine struct {
 	// znode, when that one may be written again, and the legacy znode.
 	dismissals map[partition.ID]*dismissal
 	leftovers  map[int32]map[partition.ID]struct{} // by broker
+	unheard    map[int32]map[partition.ID]struct{} // by broker that is away
 	moves      map[string][]*moveItem
 	moveCalls  []*moveCall
 	topicRetry map[string]Millis
@@ -108,7 +109,7 @@ func (m *Machine) reset() {
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},
-		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
+		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 	}
 }
 

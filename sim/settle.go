@@ -102,8 +102,10 @@ func (w *world) memory(m *machine, controller int32) error {
 		return fmt.Errorf("live brokers %v", mem.Live)
 	}
 	ps := w.history.Partitions()
-	if len(mem.Cache) != len(ps) {
-		return fmt.Errorf("metadata of %d partitions, there are %d", len(mem.Cache), len(ps))
+	for id := range mem.Cache {
+		if !slices.ContainsFunc(ps, func(p history.Partition) bool { return p.ID == id }) && !w.history.MayRemember(id.Topic, m.b.ID()) {
+			return fmt.Errorf("metadata of %v, which is gone", id)
+		}
 	}
 	if err := w.strays(m, mem, ps); err != nil {
 		return err

@@ -22,6 +22,13 @@ type work struct {
 	legacy  map[string]bool  // the znodes that the old tools write
 	dropped []string         // markers that the transaction at hand removes
 	strays  map[stray]parting
+	buried  map[string]burial
+}
+
+// burial is the last deletion of a topic.
+type burial struct {
+	epoch   int32           // of the controller
+	brokers map[int32]int64 // who was registered, with which epoch
 }
 
 // stray is a replica that its partition does not name any more.
@@ -41,7 +48,7 @@ type moving struct{ adding, removing []int32 }
 
 func newWork() work {
 	return work{moving: map[partition.ID]moving{}, created: map[string]int64{}, configs: map[string]bool{}, markers: map[string]int64{},
-		legacy: map[string]bool{}, strays: map[stray]parting{}}
+		legacy: map[string]bool{}, strays: map[stray]parting{}, buried: map[string]burial{}}
 }
 
 func (w *work) change(c *zkserver.Change, removed bool) {
@@ -78,6 +85,10 @@ func (h *History) assign(x *zkserver.Txn, c *zkserver.Change, topic string, remo
 			h.violate(x, "topic %s goes, and has no marker", topic)
 		}
 		delete(h.work.created, topic)
+		h.work.buried[topic] = burial{h.role.Epoch, map[int32]int64{}}
+		for id, b := range h.brokers {
+			h.work.buried[topic].brokers[id] = b.Epoch
+		}
 	case c.Op == jute.OpCreate:
 		h.work.created[topic] = x.Zxid
 	}
@@ -130,6 +141,15 @@ func (h *History) MayStray(id partition.ID, broker int32) bool {
 	defer h.mu.Unlock()
 	p, ok := h.work.strays[stray{id, broker}]
 	return ok && p.excuse && p.epoch < h.role.Epoch
+}
+
+// MayRemember says whether a broker may still name a topic to clients that was deleted: it was away, or has registered anew
+// since, and whoever knew is not the controller any more.
+func (h *History) MayRemember(topic string, broker int32) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b, ok := h.work.buried[topic]
+	return ok && b.epoch < h.role.Epoch && (b.brokers[broker] == 0 || b.brokers[broker] != h.brokers[broker].Epoch)
 }
 
 // Topic returns the zxid that created a topic, 0 if there is none of that name.
