@@ -27,12 +27,18 @@ func TestTopicDeletion(t *testing.T) {
 
 	s.fill("doomed", 3)
 	s.topicsTool(s.cluster, 0, "--delete", "--topic", "doomed")
-	s.deleted(time.Minute, "doomed") // the tool comes back when it is gone, but for the disks
+	s.deleted(time.Minute, "doomed")
 	s.topicsTool(s.cluster, 0, "--create", "--topic", "doomed", "--partitions", "2", "--replication-factor", "3")
 	s.topicsTool(s.cluster, 0, "--alter", "--topic", "doomed", "--partitions", "5")
 	contains(t, s.topicsTool(s.cluster, 0, "--describe", "--topic", "doomed"), "PartitionCount: 5")
 	s.must(s.cluster.WaitISRFull(s.ctx, "doomed"))
 	contains(t, s.topicsTool(s.cluster, 1, "--alter", "--topic", "doomed", "--partitions", "5"), "Topic already has 5 partitions.")
+
+	// The answer comes before the znodes and logs are gone; a topic of that name can be made at once all the same.
+	s.fill("again", 3)
+	s.delete(b.Addr(), "again")
+	s.must(s.cluster.CreateTopic(s.ctx, "again", 1, 3))
+	s.must(s.cluster.WaitISRFull(s.ctx, "again"))
 
 	s.fill("absent", 3)
 	s.must(s.cluster.CreateTopicOn(s.ctx, "other", []int32{1, 2}, []int32{2, 1}))
@@ -43,6 +49,7 @@ func TestTopicDeletion(t *testing.T) {
 	s.metric(b, "kafka_controller_kafkacontroller_topicsineligibletodeletecount 1")
 	s.metric(b, "kafka_controller_kafkacontroller_replicastodeletecount 3")
 	contains(t, s.cli(b, 0, "status"), "absent: being deleted, 3 replicas left, waits: for brokers [3], which are not there")
+	contains(t, s.topicsTool(s.cluster, 1, "--create", "--topic", "absent"), "Topic 'absent' is marked for deletion.")
 	s.delete(b.Addr(), "other")
 	s.deleted(20*time.Second, "other")
 	s.is("absent", true)
