@@ -10,7 +10,7 @@ func (r Range) contains(d int) bool { return r.Low <= d && d <= r.High }
 func (r Range) String() string { return fmt.Sprintf("%+d…%+d", r.Low, r.High) }
 
 // Allowance is how many leader epochs fewer Baton may get along with in one operation: Removed for each replica that is taken from a
-// partition, Again for each time that a reassignment in progress may be begun again.
+// partition, Again for each time that a reassignment may be begun again, or the lack of a leader be found again.
 type Allowance struct {
 	Removed, Again int
 	Why            string
@@ -19,20 +19,22 @@ type Allowance struct {
 const (
 	inOneStep = "Kafka's controller takes the removed replicas out of the ISR one by one, an epoch each, after it has moved the leader; " +
 		"Baton does it all in one step"
-	notAgain = "Kafka's controller begins a reassignment in progress again, with a new epoch, when a broker of its target starts and " +
-		"when another broker becomes the controller; Baton finds that nothing is to be begun"
+	notAgain = "Kafka's controller begins a reassignment in progress again, with a new epoch, when a broker of its target starts; Baton finds " +
+		"that nothing is to be begun"
+	noFailover = "The broker may be Kafka's controller. The next one begins reassignments in progress again, and writes that partitions have no " +
+		"leader once more, with a new epoch; under Baton the controller has not gone"
 )
 
 // Allowances by kind of operation. After the others, and of partitions that are not touched, the epochs have to be equal; Baton never
 // needs more of them.
 var Allowances = map[Kind]Allowance{
 	Reassign:        {1, 0, inOneStep},
-	ReassignAndKill: {1, 1, inOneStep + ". Of the others that are in progress: " + notAgain},
+	ReassignAndKill: {1, 1, inOneStep + ". Of other partitions: " + noFailover},
 	Cancel:          {1, 0, inOneStep},
-	Kill:            {0, 1, notAgain},
-	ShutDown:        {0, 1, notAgain},
+	Kill:            {0, 1, noFailover},
+	ShutDown:        {0, 1, noFailover},
 	Boot:            {0, 1, notAgain},
-	Restart:         {0, 1, notAgain},
+	Restart:         {0, 1, noFailover + ". " + notAgain},
 }
 
 // Allowed adds up what the operations allow.

@@ -112,10 +112,13 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// A reassignment touches its partitions, by the replicas they lose; a broker that comes or goes those that wait for it.
+// A reassignment touches its partitions, by the replicas they lose; a broker that comes or goes those that wait for it; the controller
+// that goes those without a leader, too.
 func TestTouches(t *testing.T) {
 	m := example()
-	first, moving := ID{"t", 0}, ID{"t", 1} // on [1 2 3], and on the way from [2 3] to [4 2]
+	m.Apply(Op{Kind: Create, Topic: "lost", Assignment: [][]int32{{3}}})
+	m.topics["lost"].partitions[0].isr = []int32{4}
+	first, moving, lost := ID{"t", 0}, ID{"t", 1}, ID{"lost", 0} // on [1 2 3], on the way from [2 3] to [4 2], and led by nobody
 	for _, c := range []struct {
 		op   Op
 		want []Touch
@@ -123,11 +126,11 @@ func TestTouches(t *testing.T) {
 		{Op{Kind: Reassign, Moves: []Move{{first, []int32{3, 4}}}}, []Touch{{ID: first, Removed: 2}}},
 		{Op{Kind: Reassign, Invalid: "for a reason", Moves: []Move{{first, []int32{3, 4}}}}, nil},
 		{Op{Kind: Cancel, Moves: []Move{{ID: moving}}}, []Touch{{ID: moving, Removed: 1}}},
-		{Op{Kind: ReassignAndKill, Broker: 1, Moves: []Move{{first, []int32{3}}}}, []Touch{{ID: first, Removed: 2}, {ID: moving, Again: 1}}},
+		{Op{Kind: ReassignAndKill, Broker: 1, Moves: []Move{{first, []int32{3}}}}, []Touch{{ID: first, Removed: 2}, {ID: lost, Again: 1}, {ID: moving, Again: 1}}},
 		{Op{Kind: Boot, Broker: 4}, []Touch{{ID: moving, Again: 1}}},
 		{Op{Kind: Boot, Broker: 3}, nil},
-		{Op{Kind: Kill, Broker: 1}, []Touch{{ID: moving, Again: 1}}},
-		{Op{Kind: Restart, Broker: 2}, []Touch{{ID: moving, Again: 2}}},
+		{Op{Kind: Kill, Broker: 1}, []Touch{{ID: lost, Again: 1}, {ID: moving, Again: 1}}},
+		{Op{Kind: Restart, Broker: 2}, []Touch{{ID: lost, Again: 1}, {ID: moving, Again: 2}}},
 		{Op{Kind: ElectPreferred}, nil},
 		{Op{Kind: Create, Topic: "u"}, nil},
 	} {

@@ -74,10 +74,6 @@ func (m *Model) ids(ok func(ID, *partition) bool) (out []ID) {
 	return out
 }
 
-func (m *Model) pending() []ID {
-	return m.ids(func(_ ID, p *partition) bool { return p.target != nil })
-}
-
 // mayElectUnclean says whether replicas outside of the ISR may lead the topic: its own setting, or the default.
 func (m *Model) mayElectUnclean(t *topic) bool {
 	if v, ok := t.config[unclean]; ok {
@@ -192,7 +188,8 @@ func (m *Model) goOn() {
 	}
 }
 
-// touches are the partitions that an operation moves, and those that are in the middle of a move when a broker comes or goes.
+// touches are the partitions that an operation moves, those that are in the middle of a move when a broker comes or goes, and those
+// without a leader when the controller may go.
 func (m *Model) touches(o Op) (out []Touch) {
 	if o.Invalid != "" {
 		return nil
@@ -207,13 +204,18 @@ func (m *Model) touches(o Op) (out []Touch) {
 			out = append(out, Touch{ID: move.ID, Removed: len(union(to, p.replicas)) - len(to)})
 		}
 	}
-	for _, id := range m.pending() {
-		again := 0
+	for _, id := range m.ids(func(_ ID, p *partition) bool { return p.target != nil || p.isr != nil && !m.led(p) }) {
+		again, p := 0, m.partition(id)
 		switch o.Kind {
 		case ReassignAndKill, Kill, ShutDown, Restart:
-			again++ // it may be the controller that goes
+			if p.target != nil {
+				again++
+			}
+			if !m.led(p) {
+				again++
+			}
 		}
-		if (o.Kind == Boot || o.Kind == Restart) && slices.Contains(m.partition(id).target, o.Broker) {
+		if (o.Kind == Boot || o.Kind == Restart) && slices.Contains(p.target, o.Broker) {
 			again++
 		}
 		if again > 0 {

@@ -78,7 +78,7 @@ type Op struct {
 type Touch struct {
 	ID
 	Removed int // replicas that it has before and not after
-	Again   int // how often a reassignment in progress may be begun again
+	Again   int // how often a reassignment may be begun again, or the lack of a leader be found again
 }
 
 func (o Op) String() string {

@@ -17,7 +17,7 @@ type Pair struct {
 }
 
 // agrees bounds how long the last news, of a configuration for instance, may take to come to all brokers.
-const agrees = 15 * time.Second
+const agrees = 30 * time.Second
 
 // Play does the same operations to both clusters, which have to be empty, and lists what differs: answers, and how they end. It
 // leaves them empty again. An error says that one of them did not get to where its operations lead.
