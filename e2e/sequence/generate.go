@@ -57,12 +57,13 @@ type choice struct {
 }
 
 func (g *generator) next(breaks bool) (Op, bool) {
+	// Most of the time there is nothing to be cancelled.
 	choices := []choice{
-		{5, g.mayCreate}, {4, g.addPartitions}, {4, g.delete}, {9, g.reassign}, {8, g.cancel}, {4, g.electPreferred}, {3, g.electUnclean},
+		{5, g.mayCreate}, {4, g.addPartitions}, {4, g.delete}, {9, g.reassign}, {20, g.cancel}, {4, g.electPreferred}, {3, g.electUnclean},
 		{5, g.topicConfig}, {2, g.defaultConfig}, {1, g.brokerConfig}, {6, g.invalid}, {2, g.boot},
 	}
 	if breaks {
-		choices = []choice{{4, g.reassignAndKill}, {2, g.ending(Kill)}, {2, g.ending(ShutDown)}, {2, g.ending(Restart)}}
+		choices = []choice{{4, g.reassignAndKill}, {2, g.ending(Kill)}, {3, g.ending(ShutDown)}, {3, g.ending(Restart)}}
 	}
 	for range 50 {
 		if o, ok := g.draw(choices); ok {
