@@ -28,6 +28,9 @@ func (s *Site) snapshot(ctx context.Context, all bool) (Snapshot, error) {
 	if err != nil {
 		return out, err
 	}
+	if err := s.sameController(c.BrokerID); err != nil {
+		return out, err
+	}
 	out.Holder = int32(c.BrokerID)
 	for _, name := range out.children("/brokers/ids") {
 		id, err := strconv.Atoi(name)

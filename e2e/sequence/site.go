@@ -21,6 +21,7 @@ type Site struct {
 	Cluster *kafka.Cluster
 	Baton   *batonproc.Baton // nil under Kafka's own controller
 	before  string           // the newest change notification from before the operations
+	epoch   string           // of the controller then
 }
 
 // settles bounds how long an operation may take to have had all its effects, a broker's start included.
@@ -186,11 +187,33 @@ func (s *Site) topicID(name string) (id [16]byte, err error) {
 	return [16]byte(raw), nil
 }
 
-// Begin has later snapshots leave out what notifications there are: brokers remove those that are old now and then.
+// Begin has later snapshots leave out what notifications there are, as brokers remove those that are old now and then, and see to
+// it that Baton is the controller from now on, without a gap.
 func (s *Site) Begin() error {
 	names, err := s.childrenOf(changes)
-	if err == nil && len(names) > 0 {
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
 		s.before = slices.Max(names)
+	}
+	s.epoch, err = s.controllerEpoch()
+	return err
+}
+
+func (s *Site) controllerEpoch() (string, error) {
+	data, _, err := s.Cluster.Conn.Get(s.Cluster.Chroot() + "/controller_epoch")
+	return string(data), err
+}
+
+// sameController fails if somebody else than Baton was the controller since the beginning. Kafka's own come and go.
+func (s *Site) sameController(holder int) error {
+	if s.Baton == nil {
+		return nil
+	}
+	epoch, err := s.controllerEpoch()
+	if err == nil && (holder != s.Baton.ID() || epoch != s.epoch) {
+		err = fmt.Errorf("%w: %d is the controller, with epoch %s; it was Baton with %s", kafka.ErrHopeless, holder, epoch, s.epoch)
 	}
 	return err
 }
