@@ -198,7 +198,10 @@ func (m *Machine) elect(id partition.ID, in partition.Input) (isr.LeaderAndISR, 
 // readsFirst asks for the state once, before an election is refused for an ISR that its leader may have changed since:
 // leaders below 2.7-IV2 say so up to 7 s later, and Kafka's controller reads before each election.
 func (m *Machine) readsFirst(e *election, id partition.ID, in partition.Input) bool {
-	if !m.set.LeadersWriteISR || len(in.Replicas) == 0 || in.Standing(in.Replicas[0]) != partition.Alive {
+	if !m.set.LeadersWriteISR || len(in.Replicas) == 0 {
+		return false
+	}
+	if s := in.Standing(in.Replicas[0]); s != partition.Alive && s != partition.Lapsed {
 		return false
 	}
 	if !e.reread[id] {
