@@ -73,11 +73,24 @@ func (s *story) credentials(c *javaclient.Client, controller, broker string) (sa
 	for _, question := range []string{
 		"scrams alice", "dropScram alice SCRAM-SHA-512",
 		"updateFeature metadata.version 3 UPGRADE", "updateFeature metadata.version 3 SAFE_DOWNGRADE", "updateFeature no.such.feature 0 UNSAFE_DOWNGRADE",
-		"features",
 	} {
 		ask(controller, question)
 	}
-	return append(append(said, s.data("/feature")), s.validated(controller)...)
+	return append(append(said, s.data("/feature"), s.finalized(broker)), s.validated(controller)...)
+}
+
+// finalized is what a broker has read of /feature.
+func (s *story) finalized(broker string) string {
+	s.Helper()
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.Version, req.ClientSoftwareName, req.ClientSoftwareVersion = 3, "story", "1"
+	resp, err := kafka.Ask(s.ctx, broker, req)
+	s.must(err)
+	answer, ok := resp.(*kmsg.ApiVersionsResponse)
+	if !ok {
+		s.Fatalf("%T", resp)
+	}
+	return fmt.Sprintf("finalized features %v at epoch %d", answer.FinalizedFeatures, answer.FinalizedFeaturesEpoch)
 }
 
 // validated are the configs that a topic would have, says the controller.
