@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"math"
 	"net"
 	"strconv"
 	"sync"
@@ -27,16 +28,9 @@ const askAgain = 10 * time.Second
 type directory struct {
 	n *Node
 
-	mu       sync.Mutex
-	brokers  []cluster.Broker
-	tried    time.Time     // when the list was last read, or could not be
-	fetching chan struct{} // closed when the read under way has ended; nil: none
-	changes  int           // how often brokers have come or gone while we led
-
-	clusterID  string
-	idTried    time.Time
-	idReading  chan struct{} // as fetching
-	clusterErr string        // why it could not be read, as logged last
+	brokers    fresh[[]cluster.Broker]
+	cluster    fresh[string]
+	clusterErr string // why the cluster's id could not be read, as logged last
 
 	// Of whoever fetches:
 	listed map[int32]bool  // the ids in the last list
@@ -50,7 +44,12 @@ type asked struct {
 	answered bool
 }
 
-func newDirectory(n *Node) *directory { return &directory{n: n, asked: map[int32]asked{}} }
+func newDirectory(n *Node) *directory {
+	d := &directory{n: n, asked: map[int32]asked{}}
+	d.brokers = fresh[[]cluster.Broker]{good: directoryAge, read: d.readBrokers}
+	d.cluster = fresh[string]{good: math.MaxInt64, read: d.readClusterID} // it never changes
+	return d
+}
 
 // Endpoints implements server.Brokers.
 func (d *directory) Endpoints(listener string) []server.Endpoint {
@@ -63,53 +62,20 @@ func (d *directory) Endpoints(listener string) []server.Endpoint {
 	return out
 }
 
-// list returns the live brokers, from the image if we lead, else from ZooKeeper. One
-// caller reads; meanwhile the others go by the list there is, and after a failure
-// nobody tries for a while: with ZooKeeper away each client would wait for it in turn.
-func (d *directory) list() []cluster.Broker {
-	d.mu.Lock()
-	if !d.tried.IsZero() && (time.Since(d.tried) < directoryAge || d.fetching != nil) {
-		defer d.mu.Unlock()
-		return d.brokers
-	}
-	if first := d.fetching; first != nil {
-		d.mu.Unlock()
-		<-first
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return d.brokers
-	}
-	done, changes := make(chan struct{}), d.changes
-	d.fetching = done
-	d.mu.Unlock()
+// list returns the live brokers, from the image if we lead, else from ZooKeeper.
+func (d *directory) list() []cluster.Broker { return d.brokers.get() }
 
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
+func (d *directory) readBrokers(ctx context.Context) ([]cluster.Broker, bool) {
 	brokers, err := d.fetch(ctx)
-
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.fetching, d.tried = nil, time.Now()
-	if changes != d.changes {
-		d.tried = time.Time{}
-	}
-	close(done)
 	if err != nil {
 		d.n.log.Debug("reading the list of brokers failed", zap.Error(err))
-	} else {
-		d.brokers = brokers
 	}
-	return d.brokers
+	return brokers, err == nil
 }
 
 // outdate has the list made anew when it is next wanted: the image of the leading controller has
 // other brokers now. The first requests of clients come within seconds of a broker's start.
-func (d *directory) outdate() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.tried = time.Time{}
-	d.changes++
-}
+func (d *directory) outdate() { d.brokers.outdate() }
 
 func (d *directory) fetch(ctx context.Context) (out []cluster.Broker, err error) {
 	t := d.n.current()
@@ -178,41 +144,23 @@ func (d *directory) learn(ctx context.Context, brokers []cluster.Broker) {
 	wg.Wait()
 }
 
-// ClusterID returns the id in /cluster/id, empty until it could be read. One caller reads it and the others wait for
-// that, no longer than five seconds.
+// ClusterID returns the id in /cluster/id, empty until it could be read.
 func (d *directory) ClusterID() string {
-	d.mu.Lock()
-	if d.clusterID != "" || (!d.idTried.IsZero() && time.Since(d.idTried) < directoryAge) {
-		defer d.mu.Unlock()
-		return d.clusterID
+	if d.n.currentSession() == nil {
+		return "" // a failure would keep it from being read as soon as there is one
 	}
-	reading := d.idReading
-	if reading != nil {
-		d.mu.Unlock()
-		<-reading
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return d.clusterID
-	}
+	return d.cluster.get()
+}
+
+func (d *directory) readClusterID(ctx context.Context) (string, bool) {
 	s := d.n.currentSession()
 	if s == nil {
-		d.mu.Unlock()
-		return ""
+		return "", false
 	}
-	reading = make(chan struct{})
-	d.idReading = reading
-	d.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
 	id, err := s.ReadClusterID(ctx)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.clusterID, d.idTried, d.idReading = id, time.Now(), nil
-	close(reading)
 	if err != nil && err.Error() != d.clusterErr {
 		d.clusterErr = err.Error()
 		d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
 	}
-	return id
+	return id, id != ""
 }

@@ -203,6 +203,12 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 			m.alterConflict(c.alter)
 		}
 	case Failed:
+		if r.Gone {
+			// Removed by somebody else: perhaps before its own creation was acknowledged, so that
+			// nobody who looks at the list of topics ever saw it.
+			m.forgetTopic(c.id.Topic)
+			return
+		}
 		m.retry[c.id] = m.now + m.set.RetryAfter
 		m.note(Note{Kind: NoteWriteFailed, Partition: c.id, Broker: -1, Text: fmt.Sprintf("%v: %s", c.id, r.Reason)})
 		if c.alter != nil {

@@ -162,6 +162,7 @@ type Result struct {
 	Length  int32     // Applied NextProducerIDs: number of ids
 	Reason  string
 	More    bool  // Applied DeleteTopic: there are znodes left
+	Gone    bool  // Failed CreateState: there is no such topic
 	Bad     []Bad // Failed NextProducerIDs, EnableFeatures: the znode cannot be understood
 }
 

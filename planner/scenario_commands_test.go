@@ -82,11 +82,12 @@ func init() {
 				w.step(planner.Committed{Results: []planner.Result{applied(w.takeWrite(name))}})
 			}
 		},
-		// conflict NAME, fail NAME: other outcomes; what was found is the input
+		// conflict NAME, fail NAME [gone]: other outcomes; what was found is the input
 		"conflict": conflict,
 		"fail": func(w *world) {
-			x := w.takeWrite(w.args.rest()[0])
-			w.step(planner.Committed{Results: []planner.Result{{Seq: x.Seq, Outcome: planner.Failed, Reason: "not sent"}}})
+			r := planner.Result{Outcome: planner.Failed, Reason: "not sent", Gone: w.args.has("gone")}
+			r.Seq = w.takeWrite(w.args.rest()[0]).Seq
+			w.step(planner.Committed{Results: []planner.Result{r}})
 		},
 		// answer BROKER … [code=N] [t-0=N]: brokers answer what they were told
 		"answer": answer,

@@ -207,6 +207,44 @@ func (c *commit) attempt(ctx context.Context, what string, ops []any) (attempt, 
 	}
 }
 
+// moved: what was there was not what was expected, or it is not known. Reading tells.
+func (a attempt) moved() bool {
+	return a.unclear || a.class == classBadVersion || a.class == classNoNode || a.class == classNodeExists
+}
+
+// rounds reads a znode and has it changed accordingly, again until that is settled.
+func (c *commit) rounds(ctx context.Context, seq uint64, path string, change func(node) (settled bool, err error)) error {
+	for range giveUpAfter + 1 {
+		n, err := c.s.get(ctx, path)
+		if classify(err) == classRefused {
+			c.failed(seq, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if settled, err := change(n); settled || err != nil {
+			return err
+		}
+	}
+	c.failed(seq, fmt.Errorf("%s: %w", path, errUnstable))
+	return nil
+}
+
+// settled reports an attempt that was applied, as applied says, or failed for a reason that
+// reading again does not change.
+func (c *commit) settled(path string, a attempt, applied planner.Result) bool {
+	switch {
+	case a.ok:
+		c.result(applied)
+	case a.moved():
+		return false
+	default:
+		c.failed(applied.Seq, fmt.Errorf("%s: %w", path, a.err))
+	}
+	return true
+}
+
 var (
 	errTooLarge = errors.New("too large for a znode")
 	errUnstable = errors.New("the connection was lost at each attempt")

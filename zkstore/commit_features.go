@@ -19,42 +19,26 @@ type featureJSON struct {
 // higher version is left: all brokers read it, as no feature is in it. If one is, it is left
 // as it is, too: to take it away is not for us to decide.
 func (c *commit) enableFeatures(ctx context.Context, seq uint64, w planner.EnableFeatures) error {
-	for tries := 0; tries <= giveUpAfter; tries++ {
-		n, err := c.s.get(ctx, pathFeature)
-		if classify(err) == classRefused {
-			c.failed(seq, err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		op := any(c.s.opCreate(pathFeature, mustJSON(featureJSON{Version: w.Version, Status: 1}), 0))
+	data := mustJSON(featureJSON{Version: w.Version, Status: 1})
+	return c.rounds(ctx, seq, pathFeature, func(n node) (bool, error) {
+		op := any(c.s.opCreate(pathFeature, data, 0))
 		if n.exists {
-			current, err := featuresCurrent(n.data, w.Version)
-			if err != nil {
+			switch current, err := featuresCurrent(n.data, w.Version); {
+			case err != nil:
 				c.result(planner.Result{Seq: seq, Outcome: planner.Failed, Reason: err.Error(), Bad: []planner.Bad{{Path: pathFeature, Reason: err.Error()}}})
-				return nil
-			}
-			if current {
+				return true, nil
+			case current:
 				c.result(planner.Result{Seq: seq, Outcome: planner.Applied})
-				return nil
+				return true, nil
 			}
-			op = c.s.opSet(pathFeature, mustJSON(featureJSON{Version: w.Version, Status: 1}), n.stat.Version)
+			op = c.s.opSet(pathFeature, data, n.stat.Version)
 		}
 		a, err := c.attempt(ctx, "enabling features", []any{op})
-		switch {
-		case err != nil:
-			return err
-		case a.ok:
-			c.result(planner.Result{Seq: seq, Outcome: planner.Applied})
-			return nil
-		case !a.unclear && a.class != classBadVersion && a.class != classNoNode && a.class != classNodeExists:
-			c.failed(seq, fmt.Errorf("%s: %w", pathFeature, a.err))
-			return nil
+		if err != nil {
+			return false, err
 		}
-	}
-	c.failed(seq, fmt.Errorf("%s: %w", pathFeature, errUnstable))
-	return nil
+		return c.settled(pathFeature, a, planner.Result{Seq: seq, Outcome: planner.Applied}), nil
+	})
 }
 
 // featuresCurrent reports whether /feature is enabled, and of the version or higher.

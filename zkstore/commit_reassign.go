@@ -29,7 +29,7 @@ func (c *commit) setReassign(ctx context.Context, seq uint64, w planner.SetLegac
 		case a.ok:
 			c.result(planner.Result{Seq: seq, Outcome: planner.Applied, Version: w.Version + 1})
 			return nil
-		case !a.unclear && a.class != classBadVersion && a.class != classNoNode:
+		case !a.moved():
 			c.failed(seq, fmt.Errorf("%s: %w", pathReassign, a.err))
 			return nil
 		}

@@ -2,6 +2,7 @@ package zkstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -44,7 +45,7 @@ func (c *commit) applied(items []*stateItem, version func(i int) int32) {
 func (c *commit) failItems(items []*stateItem, err error) {
 	out := make([]planner.Result, len(items))
 	for i, it := range items {
-		out[i] = planner.Result{Seq: it.seq, Outcome: planner.Failed, Reason: statePath(it.id) + ": " + err.Error()}
+		out[i] = planner.Result{Seq: it.seq, Outcome: planner.Failed, Reason: statePath(it.id) + ": " + err.Error(), Gone: errors.Is(err, errNoTopic)}
 	}
 	c.done(out)
 }

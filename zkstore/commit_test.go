@@ -226,6 +226,9 @@ func TestCreateStates(t *testing.T) {
 			t.Errorf("write %d: %+v, want outcome %d", i, got[uint64(i)], w)
 		}
 	}
+	if !got[5].Gone {
+		t.Errorf("of a topic that is gone: %+v", got[5])
+	}
 	if f := got[4].Found; f.State.Leader != 9 {
 		t.Errorf("found %+v", f)
 	}

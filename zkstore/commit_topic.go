@@ -28,7 +28,7 @@ func (c *commit) setTopic(ctx context.Context, seq uint64, w planner.SetTopic) e
 		case a.ok:
 			c.result(planner.Result{Seq: seq, Outcome: planner.Applied, Version: a.stats[0].Version})
 			return nil
-		case !a.unclear && a.class != classBadVersion && a.class != classNoNode:
+		case !a.moved():
 			c.failed(seq, fmt.Errorf("%s: %w", path, a.err))
 			return nil
 		}
@@ -141,20 +141,12 @@ func (c *commit) isOurs(data []byte, w planner.CreateTopic, tried bool) bool {
 // nextProducerIDs takes the block after the one stored. If a reply is lost, a block is
 // left unused, which is harmless; taking one twice would not be.
 func (c *commit) nextProducerIDs(ctx context.Context, seq uint64, w planner.NextProducerIDs) error {
-	for {
-		n, err := c.s.get(ctx, pathProducerIDs)
-		if classify(err) == classRefused {
-			c.failed(seq, err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return c.rounds(ctx, seq, pathProducerIDs, func(n node) (bool, error) {
 		start, err := nextBlock(n.data, n.stat.Version)
 		if err != nil {
 			c.result(planner.Result{Seq: seq, Outcome: planner.Failed, Reason: pathProducerIDs + ": " + err.Error(),
 				Bad: []planner.Bad{{Path: pathProducerIDs, Reason: err.Error()}}})
-			return nil
+			return true, nil
 		}
 		data := encodeBlock(w.Broker, start)
 		op := any(c.s.opSet(pathProducerIDs, data, n.stat.Version))
@@ -162,17 +154,11 @@ func (c *commit) nextProducerIDs(ctx context.Context, seq uint64, w planner.Next
 			op = c.s.opCreate(pathProducerIDs, data, 0)
 		}
 		a, err := c.attempt(ctx, "taking producer ids", []any{op})
-		switch {
-		case err != nil:
-			return err
-		case a.ok:
-			c.result(planner.Result{Seq: seq, Outcome: planner.Applied, Start: start, Length: blockSize})
-			return nil
-		case !a.unclear && a.class != classBadVersion && a.class != classNoNode && a.class != classNodeExists:
-			c.failed(seq, fmt.Errorf("%s: %w", pathProducerIDs, a.err))
-			return nil
+		if err != nil {
+			return false, err
 		}
-	}
+		return c.settled(pathProducerIDs, a, planner.Result{Seq: seq, Outcome: planner.Applied, Start: start, Length: blockSize}), nil
+	})
 }
 
 // deleteNotifications removes handled notifications; a missing one is as good.

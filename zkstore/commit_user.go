@@ -19,33 +19,25 @@ func (c *commit) alterUser(ctx context.Context, seq uint64, w planner.AlterUser)
 	entity := "users/" + sanitized(w.User)
 	path := pathConfig + "/" + entity
 	tried, keep := false, false
-	for tries := 0; tries <= giveUpAfter; tries++ {
-		n, err := c.s.get(ctx, path)
-		if classify(err) == classRefused {
-			c.failed(seq, err)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return c.rounds(ctx, seq, path, func(n node) (bool, error) {
 		config, err := decodeConfig(n.data)
 		switch {
 		case err != nil:
 			c.failed(seq, fmt.Errorf("%s: %w", path, err))
-			return nil
+			return true, nil
 		case tried && isAltered(config, w):
 			c.result(planner.Result{Seq: seq, Outcome: planner.Applied})
-			return nil
+			return true, nil
 		}
 		next, missing := altered(config, w)
 		if missing != "" {
 			c.result(planner.Result{Seq: seq, Outcome: planner.Conflict, Reason: path + ": no " + missing})
-			return nil
+			return true, nil
 		}
 		data := encodeConfig(next)
 		if len(data) > maxZnode {
 			c.failed(seq, fmt.Errorf("%s: %w: %d bytes", path, errTooLarge, len(data)))
-			return nil
+			return true, nil
 		}
 		change := any(c.s.opSet(path, data, n.stat.Version))
 		switch {
@@ -55,23 +47,16 @@ func (c *commit) alterUser(ctx context.Context, seq uint64, w planner.AlterUser)
 			change = c.s.opDelete(path, n.stat.Version)
 		}
 		a, err := c.attempt(ctx, "changing "+path, []any{change, c.s.opNotify(entity)})
-		switch {
-		case err != nil:
-			return err
-		case a.ok:
-			c.result(planner.Result{Seq: seq, Outcome: planner.Applied})
-			return nil
-		case a.unclear:
-			tried = true
-		case a.failed == 0 && len(next) == 0 && !keep && a.class == classRefused:
-			keep = true // it has children
-		case a.class != classBadVersion && a.class != classNoNode && a.class != classNodeExists:
-			c.failed(seq, fmt.Errorf("%s: %w", path, a.err))
-			return nil
+		if err != nil {
+			return false, err
 		}
-	}
-	c.failed(seq, fmt.Errorf("%s: %w", path, errUnstable))
-	return nil
+		tried = tried || a.unclear
+		if a.failed == 0 && len(next) == 0 && !keep && a.class == classRefused {
+			keep = true // it has children
+			return false, nil
+		}
+		return c.settled(path, a, planner.Result{Seq: seq, Outcome: planner.Applied}), nil
+	})
 }
 
 // altered returns the configuration as it is to be, or a key that should be there.

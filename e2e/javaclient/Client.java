@@ -17,10 +17,17 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.DescribeClusterResult;
+import org.apache.kafka.clients.admin.FeatureUpdate;
 import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.ScramMechanism;
+import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
+import org.apache.kafka.clients.admin.UserScramCredentialAlteration;
+import org.apache.kafka.clients.admin.UserScramCredentialDeletion;
+import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.common.ElectionType;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
@@ -111,9 +118,29 @@ public final class Client {
                 return "";
             case "reassignments":
                 return admin.listPartitionReassignments().reassignments().get();
+            case "setScram":
+                return alterScram(admin, new UserScramCredentialUpsertion(a[0], new ScramCredentialInfo(
+                    ScramMechanism.fromMechanismName(a[1]), Integer.parseInt(a[2])), bytes(a[3]), bytes(a[4])));
+            case "dropScram":
+                return alterScram(admin, new UserScramCredentialDeletion(a[0], ScramMechanism.fromMechanismName(a[1])));
+            case "scrams":
+                return admin.describeUserScramCredentials(Arrays.asList(a)).all().get();
+            case "updateFeature":
+                admin.updateFeatures(Map.of(a[0], new FeatureUpdate(Short.parseShort(a[1]),
+                    FeatureUpdate.UpgradeType.valueOf(a[2]))), new UpdateFeaturesOptions()).all().get();
+                return "";
             default:
                 throw new IllegalArgumentException("unknown verb " + verb);
         }
+    }
+
+    private static Object alterScram(Admin admin, UserScramCredentialAlteration alteration) throws Exception {
+        admin.alterUserScramCredentials(List.of(alteration)).all().get();
+        return "";
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
     }
 
     /** Creates a topic; the arguments from an index on are its configs, as key=value. */

@@ -200,7 +200,7 @@ func (z *zookeeper) commit(session int64, fence epoch.Fence, w planner.Write) (r
 		r.Version = z.put(b.ID, b.State)
 	case planner.CreateState:
 		if z.topics[b.ID.Topic] == nil {
-			r.Outcome, r.Reason = planner.Failed, "no such topic"
+			r.Outcome, r.Reason, r.Gone = planner.Failed, "no such topic", true
 			return r, false
 		}
 		if z.states[b.ID] != nil {
