@@ -6,9 +6,16 @@
 // Batons die, stop, pause and come back; connections are cut, freeze, and are slow; ZooKeeper loses replies, answers late,
 // lags, ends sessions; a Baton does not see what happens to a broker, or becomes a zombie that brokers still hear.
 //
+// In half of the seeds an operator is at work (operations.go): topics are created, expanded and deleted, partitions reassigned,
+// reassignments cancelled, leaders elected.
+//
+// A crash point is the other way about (crash.go, blows.go): one operation, and one blow to the Baton that leads, at one of
+// its writes to ZooKeeper or requests to a broker. TestCrashPoints goes through all of them.
+//
 // Package history checks each of ZooKeeper's transactions, and network.go each control request when it is started: the
 // session that claimed its controller epoch must still live. Then the faults stop, and what follows has to be well
-// (settle.go): everything is led, each ISR is full, each broker's memory is what ZooKeeper says, and what an idempotent
+// (settle.go): everything is led, each ISR is full, nothing that was asked for is unfinished, each broker's memory is what
+// ZooKeeper says and its disk has the logs of what it hosts and no others, and what an idempotent
 // producer had acknowledged is read back, once and in order, unless a machine's crash took it and Kafka cannot promise
 // more (history/tails.go).
 //

@@ -20,6 +20,7 @@ type Broker struct {
 	properties string
 	dataDirs   []string
 	listeners  []endpoint
+	zooKeeper  *TCPProxy // nil if there is none
 	watcher    *Watcher
 	cluster    *Cluster
 	log4j      string
@@ -62,6 +63,11 @@ func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) 
 			}
 		}
 		b.listeners = append(b.listeners, e)
+	}
+	if c.opts.ZooKeeperProxies {
+		if b.zooKeeper, err = NewZooKeeperProxy(env, c.ZooKeeper.Servers[0].Addr()); err != nil {
+			return nil, err
+		}
 	}
 	b.properties = filepath.Join(b.dir, "server.properties")
 	if err := c.brokerProperties(b).write(b.properties); err != nil {
@@ -133,6 +139,9 @@ func (c *Cluster) brokerProperties(b *Broker) properties {
 	if len(c.opts.Racks) > 0 {
 		p["broker.rack"] = c.opts.Racks[b.id-1]
 	}
+	if b.zooKeeper != nil {
+		p["zookeeper.connect"] = b.zooKeeper.Addr() + c.opts.Chroot
+	}
 	p.merge(c.opts.Overrides)
 	if c.opts.PerBroker != nil {
 		p.merge(c.opts.PerBroker(b.id))
@@ -157,6 +166,9 @@ func (b *Broker) BindAddr(listener ...string) string { return loopback(b.endpoin
 
 // Proxy is the proxy before a listener, nil if none was asked for.
 func (b *Broker) Proxy(listener ...string) *TCPProxy { return b.endpoint(listener).proxy }
+
+// ZooKeeperProxy is the one between the broker and ZooKeeper, nil if there is none.
+func (b *Broker) ZooKeeperProxy() *TCPProxy { return b.zooKeeper }
 
 func (b *Broker) endpoint(listener []string) endpoint {
 	for _, e := range b.listeners {

@@ -55,6 +55,8 @@ type Options struct {
 	TwoListeners bool
 	// Proxies puts a TCPProxy in front of each of these listeners: it is what the brokers advertise.
 	Proxies []string
+	// ZooKeeperProxies puts a TCPProxy between each broker and the first ZooKeeper server.
+	ZooKeeperProxies bool
 	// Overrides are set on every broker and win over the harness's defaults; PerBroker wins over both.
 	Overrides map[string]string
 	PerBroker func(id int) map[string]string

@@ -106,15 +106,7 @@ func (s *story) deleted(within time.Duration, topic string) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.ctx, within)
 	defer cancel()
-	s.must(s.cluster.Until(ctx, topic+" to be gone", func(r *kafka.Reads) (string, error) {
-		for _, dir := range []string{"/brokers/topics", "/config/topics", "/admin/delete_topics"} {
-			names, err := r.Children(dir)
-			if err != nil || slices.Contains(names, topic) {
-				return dir + "/" + topic + " is there", err
-			}
-		}
-		return "", nil
-	}))
+	s.forgotten(ctx, topic)
 	s.must(kafka.Eventually(ctx, "the logs of "+topic+" to be gone", func(context.Context) (bool, error) {
 		for _, broker := range s.cluster.Brokers {
 			for _, dir := range broker.DataDirs() {
@@ -125,6 +117,26 @@ func (s *story) deleted(within time.Duration, topic string) {
 		}
 		return true, nil
 	}))
+	s.unknown(topic)
+}
+
+// forgotten waits until ZooKeeper has nothing of a topic.
+func (s *story) forgotten(ctx context.Context, topic string) {
+	s.Helper()
+	s.must(s.cluster.Until(ctx, topic+" to be gone", func(r *kafka.Reads) (string, error) {
+		for _, dir := range []string{"/brokers/topics", "/config/topics", "/admin/delete_topics"} {
+			names, err := r.Children(dir)
+			if err != nil || slices.Contains(names, topic) {
+				return dir + "/" + topic + " is there", err
+			}
+		}
+		return "", nil
+	}))
+}
+
+// unknown checks that no live broker knows a topic.
+func (s *story) unknown(topic string) {
+	s.Helper()
 	for _, broker := range s.cluster.Brokers {
 		live, _, err := s.cluster.Conn.Exists(fmt.Sprintf("/brokers/ids/%d", broker.ID()))
 		if s.must(err); !live {

@@ -240,6 +240,9 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
 	if p.b.logs[id] == nil {
 		p.b.logs[id] = &plog{}
+		if t := s.zk.topics[id.Topic]; t != nil {
+			p.b.logs[id].czxid = t.czxid
+		}
 	}
 	switch {
 	case ps.State.Leader == me:

@@ -111,12 +111,16 @@ func (s *sim) checkRequest(b *baton, r planner.Request) {
 
 // checkRemoval: a log is only deleted where its partition has no replica any more, or where
 // its topic's deletion was confirmed. A Baton that has lost the role may not know what has
-// come after it; brokers refuse it.
+// come after it; brokers refuse it. A log of a topic that was deleted may go when there is another of that name.
 func (s *sim) checkRemoval(b *baton, r planner.Request) {
 	for _, t := range r.Topics {
 		for _, p := range t.Partitions {
 			id := partition.ID{Topic: t.Name, Number: p.Number}
 			if s.zk.doomed[t.Name] || s.zk.replicas(id) == nil || int32(b.fence.Epoch) != s.zk.epoch {
+				continue
+			}
+			if l := s.broker(r.Broker).logs[id]; p.State.LeaderEpoch == epoch.Deleting && (l == nil || l.czxid != s.zk.topics[t.Name].czxid) {
+				s.mark("leftover-removed")
 				continue
 			}
 			if a := s.zk.topics[t.Name].parts[p.Number]; slices.Contains(a.Target(), r.Broker) || s.was(id).ISR.Has(r.Broker) {

@@ -10,7 +10,10 @@ import (
 )
 
 // plog is one replica's log.
-type plog struct{ recs []rec }
+type plog struct {
+	recs  []rec
+	czxid int64 // of the topic that it was made for
+}
 
 type rec struct {
 	epoch epoch.Leader
