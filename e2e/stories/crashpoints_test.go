@@ -229,7 +229,7 @@ func (w errand) ask(ctx context.Context, addr string) {
 	if w.deletes {
 		req := kmsg.NewPtrDeleteTopicsRequest()
 		req.Version, req.TimeoutMillis, req.TopicNames = 5, 10_000, []string{w.topic}
-		_, _ = exchange(ctx, addr, req)
+		_, _ = kafka.Ask(ctx, addr, req)
 		return
 	}
 	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
@@ -241,7 +241,7 @@ func (w errand) ask(ctx context.Context, addr string) {
 		t.Partitions = append(t.Partitions, p)
 	}
 	req.Topics = append(req.Topics, t)
-	_, _ = exchange(ctx, addr, req)
+	_, _ = kafka.Ask(ctx, addr, req)
 }
 
 // begun says whether ZooKeeper knows of it.
