@@ -34,7 +34,7 @@ func (p Pair) Play(ctx context.Context, ops []Op) (diffs []string, err error) {
 		return err
 	})
 	for i := range min(len(said[0]), len(said[1])) {
-		if said[0][i] != said[1][i] {
+		if !sameAnswer(said[0][i], said[1][i]) {
 			diffs = append(diffs, fmt.Sprintf("operation %d, %v:\n  Kafka %s\n  Baton %s", i+1, ops[i], said[0][i], said[1][i]))
 		}
 	}

@@ -80,6 +80,25 @@ func TestAnswer(t *testing.T) {
 			t.Errorf("alike: %s", other)
 		}
 	}
+	with := func(name string, configs ...string) string {
+		r := kmsg.NewPtrCreateTopicsResponse()
+		created := kmsg.CreateTopicsResponseTopic{Topic: name, Configs: []kmsg.CreateTopicsResponseTopicConfig{}}
+		for _, c := range configs {
+			created.Configs = append(created.Configs, kmsg.CreateTopicsResponseTopicConfig{Name: c, Value: &c})
+		}
+		r.Topics = append(r.Topics, created)
+		text, err := answer(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if !sameAnswer(with("t", "x", "y"), with("t", "x", "y")) || !sameAnswer(with("t", "x", "y"), with("t")) {
+		t.Error("Baton may leave configurations out")
+	}
+	if sameAnswer(with("t", "x", "y"), with("t", "x")) || sameAnswer(with("t"), with("t", "x")) || sameAnswer(with("t", "x"), with("u")) {
+		t.Error("others are alike")
+	}
 	created := kmsg.NewPtrCreateTopicsResponse()
 	created.Topics = []kmsg.CreateTopicsResponseTopic{{Topic: "t", TopicID: [16]byte{1}}}
 	if text, err := answer(created); err != nil || strings.Contains(text, "[1,0") {
