@@ -85,7 +85,10 @@ func askedTopic(t *kmsg.CreateTopicsRequestTopic) planner.NewTopic {
 
 func createdTopic(name string, e *kerr.Error, message string) kmsg.CreateTopicsResponseTopic {
 	t := kmsg.NewCreateTopicsResponseTopic()
-	t.Topic, t.ErrorCode, t.ErrorMessage = name, codeOf(e), messageOf(e, message)
+	t.Topic, t.ErrorCode = name, codeOf(e)
+	if e != kerr.RequestTimedOut { // beside which Kafka has no message
+		t.ErrorMessage = messageOf(e, message)
+	}
 	t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 	return t
 }

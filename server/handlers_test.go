@@ -205,6 +205,16 @@ func TestCreateTopicsMapsTheRequest(t *testing.T) {
 	}
 }
 
+func TestCreateTopicsThatTakeTooLongHaveNoMessage(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.ctl.Answer = func(context.Context, planner.CallBody) (planner.ReplyBody, error) {
+		return planner.CreateTopicsReply{Topics: []planner.NewTopicReply{{Name: "a", Err: kerr.RequestTimedOut}}}, nil
+	}
+	if got := ask[*kmsg.CreateTopicsResponse](r.dial(t), creating(5, "a")).Topics[0]; got.ErrorCode != kerr.RequestTimedOut.Code || got.ErrorMessage != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAlterPartitionKeepsTheRequestsShape(t *testing.T) {
 	r := newRig(t, 1, nil)
 	p := r.dial(t)
