@@ -10,7 +10,7 @@ func (r Range) contains(d int) bool { return r.Low <= d && d <= r.High }
 func (r Range) String() string { return fmt.Sprintf("%+d…%+d", r.Low, r.High) }
 
 // Allowance is how many leader epochs fewer Baton may get along with in one operation: Removed for each replica that is taken from a
-// partition, Again for each time that a reassignment may be begun again, or the lack of a leader be found again.
+// partition, Again for each time that what is so already may be written again.
 type Allowance struct {
 	Removed, Again int
 	Why            string
@@ -28,7 +28,7 @@ const (
 // Allowances by kind of operation. After the others, and of partitions that are not touched, the epochs have to be equal; Baton never
 // needs more of them.
 var Allowances = map[Kind]Allowance{
-	Reassign:        {1, 0, inOneStep},
+	Reassign:        {1, 1, inOneStep + ". To the replicas that there are: Kafka's controller writes a new epoch, Baton nothing"},
 	ReassignAndKill: {1, 1, inOneStep + ". Of other partitions: " + noFailover},
 	Cancel:          {1, 0, inOneStep},
 	Kill:            {0, 1, noFailover},

@@ -124,6 +124,8 @@ func TestTouches(t *testing.T) {
 		want []Touch
 	}{
 		{Op{Kind: Reassign, Moves: []Move{{first, []int32{3, 4}}}}, []Touch{{ID: first, Removed: 2}}},
+		{Op{Kind: Reassign, Moves: []Move{{first, []int32{1, 2, 3}}}}, []Touch{{ID: first, Again: 1}}},
+		{Op{Kind: Reassign, Moves: []Move{{first, []int32{3, 2, 1}}}}, []Touch{{ID: first}}},
 		{Op{Kind: Reassign, Invalid: "for a reason", Moves: []Move{{first, []int32{3, 4}}}}, nil},
 		{Op{Kind: Cancel, Moves: []Move{{ID: moving}}}, []Touch{{ID: moving, Removed: 1}}},
 		{Op{Kind: ReassignAndKill, Broker: 1, Moves: []Move{{first, []int32{3}}}}, []Touch{{ID: first, Removed: 2}, {ID: lost, Again: 1}, {ID: moving, Again: 1}}},

@@ -117,6 +117,7 @@ func (g *generator) create() Op {
 		of = g.model.Brokers
 	}
 	o.Assignment = g.assignment(1+g.IntN(3), 1+g.IntN(3), of)
+	o.Waits = slices.ContainsFunc(o.Assignment, func(replicas []int32) bool { return len(g.model.alive(replicas)) == 0 }) // for a leader
 	switch g.IntN(4) {
 	case 0:
 		o.Settings = []Setting{setting("retention.ms", "86400000"), setting("cleanup.policy", "compact,delete")}

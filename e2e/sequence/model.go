@@ -23,7 +23,7 @@ type topic struct {
 }
 
 type partition struct {
-	replicas []int32 // as a set: cancelling a reassignment may leave them in another order
+	replicas []int32
 	origin   []int32 // those before the reassignment in progress
 	target   []int32 // of the reassignment that a dead broker holds up, nil for none
 	isr      []int32 // nil before the first election
@@ -107,7 +107,8 @@ func (m *Model) Apply(o Op) {
 	case Cancel:
 		for _, move := range o.Moves {
 			p := m.partition(move.ID)
-			p.replicas, p.target, p.isr = p.origin, nil, m.alive(p.origin)
+			left := p.before()
+			p.replicas, p.origin, p.target, p.isr = left, left, nil, m.alive(left)
 		}
 	case Kill, ShutDown:
 		m.down[o.Broker] = true
@@ -145,11 +146,14 @@ func (t *topic) add(assignment [][]int32) {
 	}
 }
 
+// before are the replicas from before the reassignment in progress, in the order that they have now.
+func (p *partition) before() []int32 {
+	return slices.DeleteFunc(slices.Clone(p.replicas), func(b int32) bool { return !slices.Contains(p.origin, b) })
+}
+
 // reassign: the target comes first, then the replicas that were there before.
 func (p *partition) reassign(to []int32) {
-	if p.target == nil {
-		p.origin = p.replicas
-	}
+	p.origin = p.before()
 	p.target, p.replicas = to, union(to, p.origin)
 }
 
@@ -201,7 +205,11 @@ func (m *Model) touches(o Op) (out []Touch) {
 			if o.Kind == Cancel {
 				to = p.origin
 			}
-			out = append(out, Touch{ID: move.ID, Removed: len(union(to, p.replicas)) - len(to)})
+			touch := Touch{ID: move.ID, Removed: len(union(to, p.replicas)) - len(to)}
+			if p.target == nil && slices.Equal(to, p.replicas) {
+				touch.Again = 1
+			}
+			out = append(out, touch)
 		}
 	}
 	for _, id := range m.ids(func(_ ID, p *partition) bool { return p.target != nil || p.isr != nil && !m.led(p) }) {

@@ -78,7 +78,7 @@ type Op struct {
 type Touch struct {
 	ID
 	Removed int // replicas that it has before and not after
-	Again   int // how often a reassignment may be begun again, or the lack of a leader be found again
+	Again   int // how often what is so already may be written again: a reassignment, or the lack of a leader
 }
 
 func (o Op) String() string {

@@ -78,7 +78,7 @@ func (m *Model) topicSettled(s Snapshot, name string) string {
 func (m *Model) partitionSettled(s Snapshot, id ID, a assignment) string {
 	p := m.partition(id)
 	replicas, moving := a.Partitions[id.Partition], len(a.Adding[id.Partition])+len(a.Removing[id.Partition]) > 0
-	if !sameSet(replicas, p.replicas) || moving != (p.target != nil) {
+	if !slices.Equal(replicas, p.replicas) || moving != (p.target != nil) {
 		return fmt.Sprintf("it has replicas %v, being moved: %v", replicas, moving)
 	}
 	st, ok, err := s.state(id)
