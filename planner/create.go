@@ -187,6 +187,15 @@ func numbered(lists [][]int32) []PartitionRead {
 	return parts
 }
 
+// scalaMap shows an assignment as Kafka's messages do.
+func scalaMap(numbers []int32, assignment map[int32][]int32) string {
+	pairs := make([]string, 0, len(numbers))
+	for _, n := range numbers {
+		pairs = append(pairs, fmt.Sprintf("%d -> %s", n, scala("ArrayBuffer", assignment[n])))
+	}
+	return "HashMap(" + strings.Join(pairs, ", ") + ")"
+}
+
 // manualAssignment checks what Kafka checks, and that no replica goes to a Baton.
 func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 	if len(t.Assignment) == 0 {
@@ -205,7 +214,7 @@ func (m *Machine) manualAssignment(t NewTopic) ([]PartitionRead, *refusal) {
 		case len(replicas) == 0:
 			return nil, refuse(kerr.InvalidReplicaAssignment, "Partition %d has no replicas.", n)
 		case !set.Distinct():
-			return nil, refuse(kerr.InvalidReplicaAssignment, "Duplicate replica assignment found: %d -> %v", n, replicas)
+			return nil, refuse(kerr.InvalidReplicaAssignment, "Duplicate replica assignment found: %s", scalaMap(numbers, t.Assignment))
 		case m.namesBaton(replicas):
 			return nil, refuse(kerr.InvalidReplicaAssignment, "Partition %d is assigned to %v, of which one is a controller that hosts no replicas.", n, replicas)
 		case set[0] < 0 || slices.Min(replicas) < 0:
