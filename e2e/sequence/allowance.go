@@ -31,7 +31,7 @@ var Allowances = map[Kind]Allowance{
 	Reassign:        {1, 1, inOneStep + ". To the replicas that there are: Kafka's controller writes a new epoch, Baton nothing"},
 	ReassignAndKill: {1, 1, inOneStep + ". Of other partitions: " + noFailover},
 	Cancel:          {1, 0, inOneStep},
-	Kill:            {0, 1, noFailover},
+	Kill:            {0, 1, noFailover + ". It also writes that what a killed controller led has no leader, before it elects one"},
 	ShutDown:        {0, 1, noFailover},
 	Boot:            {0, 1, notAgain},
 	Restart:         {0, 1, noFailover + ". " + notAgain},

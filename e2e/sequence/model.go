@@ -192,8 +192,8 @@ func (m *Model) goOn() {
 	}
 }
 
-// touches are the partitions that an operation moves, those that are in the middle of a move when a broker comes or goes, and those
-// without a leader when the controller may go.
+// touches are the partitions that an operation moves, those that are in the middle of a move when a broker comes or goes, and when the
+// controller may go those without a leader and those that it may lead itself.
 func (m *Model) touches(o Op) (out []Touch) {
 	if o.Invalid != "" {
 		return nil
@@ -212,14 +212,17 @@ func (m *Model) touches(o Op) (out []Touch) {
 			out = append(out, touch)
 		}
 	}
-	for _, id := range m.ids(func(_ ID, p *partition) bool { return p.target != nil || p.isr != nil && !m.led(p) }) {
+	for _, id := range m.ids(func(ID, *partition) bool { return true }) {
 		again, p := 0, m.partition(id)
+		if o.Kind == Kill && len(p.isr) > 1 && slices.Contains(p.isr, o.Broker) {
+			again++ // it may be the leader
+		}
 		switch o.Kind {
 		case ReassignAndKill, Kill, ShutDown, Restart:
 			if p.target != nil {
 				again++
 			}
-			if !m.led(p) {
+			if p.isr != nil && !m.led(p) {
 				again++
 			}
 		}
