@@ -207,19 +207,27 @@ func CacheDir() (string, error) {
 }
 
 // LogDir makes the directory for the logs of env's processes. It is removed when env ends, unless it failed; after
-// a panic nothing is removed either.
+// a panic nothing is removed either. What an earlier run has left there goes: logs are added to, and stories count lines.
 func LogDir(env Env) (string, error) {
 	root, err := RepoRoot()
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(root, "e2e", "logs", filepath.FromSlash(strings.ReplaceAll(env.Name(), " ", "_")))
-	_, statErr := os.Stat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	if statErr == nil && ownsLogDir(dir) {
+	if ownsLogDir(dir) {
 		return dir, nil // a second cluster of the same test shares the directory and the first one's cleanup
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		return "", err
+	}
+	for _, f := range left {
+		if err := os.Remove(f); err != nil {
+			return "", err
+		}
 	}
 	logDirs.Store(dir, true)
 	env.Cleanup(func() {

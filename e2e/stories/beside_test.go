@@ -198,7 +198,7 @@ func (s *story) flow(kcat, topic, bootstrap string) *flow {
 func (f *flow) more(n int) {
 	f.Helper()
 	for range n {
-		_, err := fmt.Fprintf(f.in, "%-127s\n", fmt.Sprintf("%s line %d.", f.topic, f.sent)) // kcat waits for 128 bytes
+		_, err := fmt.Fprintf(f.in, "%-2047s\n", fmt.Sprintf("%s line %d.", f.topic, f.sent)) // kcat waits for whole kilobytes
 		f.must(err)
 		f.sent++
 	}

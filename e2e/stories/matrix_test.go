@@ -96,6 +96,7 @@ func TestRollingUpgrade(t *testing.T) {
 			s.more(100)
 			s.topicComesAndGoes(old, fmt.Sprintf("mixture-%d-%d", round, i))
 			if round == 0 && i < 2 { // broker 3 is still old: the second one of these is, and the first one is not
+				s.leadersHome(old)
 				s.prompt(s.killed(1 + 2*i))
 				s.isBack(1 + 2*i)
 			}
@@ -110,6 +111,13 @@ func TestRollingUpgrade(t *testing.T) {
 	s.must(s.cluster.Broker(1).Restart(s.ctx))
 	s.must(s.cluster.WaitISRFull(s.ctx, s.topics...))
 	s.neverLeaderless(s.finish())
+}
+
+// leadersHome has every broker lead its share again.
+func (s *story) leadersHome(b *batonproc.Baton) {
+	s.Helper()
+	s.cli(b, 0, "elect", "preferred", "--all-topic-partitions")
+	s.until("leaders to be at home", func(replicas []int, st kafka.PartitionState) bool { return st.Leader == replicas[0] }, s.topics...)
 }
 
 // topicComesAndGoes has the controller create a topic on all brokers and delete it.
