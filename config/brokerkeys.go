@@ -96,11 +96,8 @@ log.cleaner.enable
 log.cleaner.io.buffer.load.factor
 log.cleaner.io.buffer.size
 log.cleaner.io.max.bytes.per.second
-log.cleaner.max.compaction.lag.ms
 log.cleaner.min.cleanable.ratio
-log.cleaner.min.compaction.lag.ms
 log.cleaner.threads
-log.cleanup.policy
 log.dir
 log.dir.failure.timeout.ms
 log.dirs
@@ -112,8 +109,6 @@ log.flush.start.offset.checkpoint.interval.ms
 log.index.interval.bytes
 log.index.size.max.bytes
 log.initial.task.delay.ms
-log.local.retention.bytes
-log.local.retention.ms
 log.message.downconversion.enable
 log.message.format.version
 log.message.timestamp.after.max.ms
@@ -121,11 +116,7 @@ log.message.timestamp.before.max.ms
 log.message.timestamp.difference.max.ms
 log.message.timestamp.type
 log.preallocate
-log.retention.bytes
 log.retention.check.interval.ms
-log.retention.hours
-log.retention.minutes
-log.retention.ms
 log.roll.hours
 log.roll.jitter.hours
 log.roll.jitter.ms
@@ -206,7 +197,6 @@ remote.log.reader.threads
 remote.log.storage.manager.class.name
 remote.log.storage.manager.class.path
 remote.log.storage.manager.impl.prefix
-remote.log.storage.system.enable
 replica.fetch.backoff.ms
 replica.fetch.max.bytes
 replica.fetch.min.bytes

@@ -49,6 +49,8 @@ type Config struct {
 	AutoCreateTopics            bool          // auto.create.topics.enable
 	DeleteTopic                 bool          // delete.topic.enable
 	TokenExpiryCheck            time.Duration // delegation.token.expiry.check.interval.ms
+	Log                         LogSettings
+	TieredStorage               bool // remote.log.storage.system.enable
 	OffsetsTopic                InternalTopic
 	OffsetsCompressionCodec     int // offsets.topic.compression.codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
 	TransactionTopic            InternalTopic
@@ -73,6 +75,14 @@ type Config struct {
 // InternalTopic is how __consumer_offsets or __transaction_state is created.
 type InternalTopic struct {
 	Partitions, ReplicationFactor, SegmentBytes int
+}
+
+// LogSettings are brokers' settings that new topics are checked against, as text; "" where Kafka has no default.
+type LogSettings struct {
+	RetentionMillis, RetentionMinutes, RetentionHours, RetentionBytes string // log.retention.*
+	LocalRetentionMillis, LocalRetentionBytes                         string // log.local.retention.*
+	CleanupPolicy                                                     string // log.cleanup.policy
+	MinCompactionLag, MaxCompactionLag                                string // log.cleaner.*.compaction.lag.ms
 }
 
 // Origin says where a value comes from.
@@ -185,6 +195,14 @@ func (c *Config) CompareWithBroker(theirs map[string]string) []Difference {
 		}
 	}
 	return out
+}
+
+// Value is the effective value of a key that Baton honours, as text; "" for any other.
+func (c *Config) Value(key string) string {
+	if s, ok := specByKey[key]; ok {
+		return s.show(c)
+	}
+	return ""
 }
 
 // Keys lists the keys that Baton honours, sorted.

@@ -62,7 +62,7 @@ func TestBrokersOwnFileWithTwoSets(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	ignored := "broker.id num.network.threads num.io.threads socket.send.buffer.bytes socket.receive.buffer.bytes log.dirs " +
-		"num.recovery.threads.per.data.dir log.retention.hours log.retention.check.interval.ms group.initial.rebalance.delay.ms"
+		"num.recovery.threads.per.data.dir log.retention.check.interval.ms group.initial.rebalance.delay.ms"
 	if w := warnings[1]; w.Severity != SeverityInfo || strings.Join(w.Keys, " ") != ignored {
 		t.Errorf("%+v", w)
 	}

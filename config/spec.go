@@ -39,7 +39,7 @@ var specByKey = func() map[string]*spec {
 }()
 
 func buildSpecs() []spec {
-	all := slices.Concat(zooKeeperSpecs(), listenerSpecs(), topicSpecs(), internalTopicSpecs(), ownSpecs())
+	all := slices.Concat(zooKeeperSpecs(), listenerSpecs(), topicSpecs(), logSpecs(), internalTopicSpecs(), ownSpecs())
 	slices.SortFunc(all, func(a, b spec) int { return strings.Compare(a.key, b.key) })
 	return all
 }
@@ -129,6 +129,33 @@ func topicSpecs() []spec {
 	}
 }
 
+// logSpecs are settings of brokers that a new topic is checked against, where it does not say otherwise.
+func logSpecs() []spec {
+	const limit = "Limit of topics that do not say, which new ones are checked against: "
+	return []spec{
+		boolean("remote.log.storage.system.enable", "false", "Whether the brokers have tiered storage, so that topics may ask for it.",
+			func(c *Config) *bool { return &c.TieredStorage }, reload, shared),
+		long("log.retention.ms", "", math.MinInt64, limit+"how long records are kept, in ms; log.retention.minutes if not given.",
+			func(c *Config) *string { return &c.Log.RetentionMillis }),
+		long("log.retention.minutes", "", math.MinInt32, limit+"how long records are kept, in minutes; log.retention.hours if not given.",
+			func(c *Config) *string { return &c.Log.RetentionMinutes }),
+		long("log.retention.hours", "168", math.MinInt32, limit+"how long records are kept, in hours.",
+			func(c *Config) *string { return &c.Log.RetentionHours }),
+		long("log.retention.bytes", "-1", math.MinInt64, limit+"how much of a partition is kept, in bytes.",
+			func(c *Config) *string { return &c.Log.RetentionBytes }),
+		long("log.local.retention.ms", "-2", -2, limit+"how long tiered records stay on disk, in ms; -2 is as long as they are kept.",
+			func(c *Config) *string { return &c.Log.LocalRetentionMillis }),
+		long("log.local.retention.bytes", "-2", -2, limit+"how much of a tiered partition stays on disk, in bytes; -2 is as much as is kept.",
+			func(c *Config) *string { return &c.Log.LocalRetentionBytes }),
+		text("log.cleanup.policy", "delete", "Cleanup policy of topics that do not say, which new ones are checked against.",
+			func(c *Config) *string { return &c.Log.CleanupPolicy }, reload),
+		long("log.cleaner.min.compaction.lag.ms", "0", math.MinInt64, limit+"the least time before a record is compacted, in ms.",
+			func(c *Config) *string { return &c.Log.MinCompactionLag }),
+		long("log.cleaner.max.compaction.lag.ms", "9223372036854775807", 1, limit+"the longest time before a record is compacted, in ms.",
+			func(c *Config) *string { return &c.Log.MaxCompactionLag }),
+	}
+}
+
 func internalTopicSpecs() []spec {
 	return []spec{
 		integer("offsets.topic.num.partitions", "50", 1, math.MaxInt32, "Partitions of __consumer_offsets when it is created.",
@@ -208,6 +235,19 @@ func build[T any](key, def, doc string, at func(*Config) *T, read func(string) (
 
 func integer(key, def string, lo, hi int, doc string, at func(*Config) *int, opts ...option) spec {
 	return build(key, def, doc, at, func(v string) (int, error) { return parseInt(v, lo, hi) }, strconv.Itoa, opts...)
+}
+
+// long is a number of 64 bits that stays text, "" if it is not given.
+func long(key, def string, lo int64, doc string, at func(*Config) *string) spec {
+	return word(key, def, doc, at, func(v string) (string, error) {
+		if v = trim(v); v == "" {
+			return "", nil
+		}
+		if n, err := strconv.ParseInt(v, 10, 64); err != nil || n < lo {
+			return "", fmt.Errorf("an integer of at least %d", lo)
+		}
+		return v, nil
+	}, reload)
 }
 
 func boolean(key, def, doc string, at func(*Config) *bool, opts ...option) spec {

@@ -15,6 +15,7 @@ import (
 	"baton/metrics"
 	"baton/planner"
 	"baton/server"
+	"baton/topicconfig"
 	"baton/zkstore"
 )
 
@@ -102,6 +103,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		Partitions:      int32(c.NumPartitions),
 		Factor:          int16(c.DefaultReplicationFactor),
 		DeleteTopics:    c.DeleteTopic,
+		Inherited:       topicconfig.Inherit(c.Value),
 		TopicIDs:        protocol.TopicIDs(),
 		LeaderRecovery:  protocol.LeaderRecovery(),
 		LeadersWriteISR: !protocol.AlterPartition(),

@@ -139,7 +139,7 @@ func (m *Machine) validateTopic(t NewTopic, room int32, likeIt func(string) stri
 	for _, c := range t.Configs {
 		configs[c.Name] = c.Value
 	}
-	if err := topicconfig.Validate(configs); err != nil {
+	if err := topicconfig.Validate(configs, m.set.Inherited); err != nil {
 		return nil, refuse(kerr.InvalidConfig, "%s", err)
 	}
 	return parts, nil

@@ -13,6 +13,7 @@ import (
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
+	"baton/topicconfig"
 )
 
 // Millis is a point in time or a duration in milliseconds; points come from the
@@ -341,15 +342,16 @@ func (CreatePartitions) call()    {}
 
 // Settings are the parts of the configuration that decisions depend on.
 type Settings struct {
-	UncleanElection bool  // unclean.leader.election.enable, static
-	Partitions      int32 // num.partitions
-	Factor          int16 // default.replication.factor
-	DeleteTopics    bool  // delete.topic.enable
-	TopicIDs        bool  // inter-broker protocol >= 2.8-IV0
-	LeaderRecovery  bool  // inter-broker protocol >= 3.2-IV0
-	LeadersWriteISR bool  // inter-broker protocol < 2.7-IV2: an ISR may be newer in ZooKeeper than we know, for seconds
-	FeatureVersion  int32 // of /feature: 1 from inter-broker protocol 2.7-IV0, 2 from 3.3-IV0; 0: it is not written
-	MaxPerRequest   int   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
+	UncleanElection bool                  // unclean.leader.election.enable, static
+	Partitions      int32                 // num.partitions
+	Factor          int16                 // default.replication.factor
+	DeleteTopics    bool                  // delete.topic.enable
+	Inherited       topicconfig.Inherited // what topics have of the static settings
+	TopicIDs        bool                  // inter-broker protocol >= 2.8-IV0
+	LeaderRecovery  bool                  // inter-broker protocol >= 3.2-IV0
+	LeadersWriteISR bool                  // inter-broker protocol < 2.7-IV2: an ISR may be newer in ZooKeeper than we know, for seconds
+	FeatureVersion  int32                 // of /feature: 1 from inter-broker protocol 2.7-IV0, 2 from 3.3-IV0; 0: it is not written
+	MaxPerRequest   int                   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
 	RetryAfter      Millis
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
 	ToldWait        Millis // how long CreateTopics and ElectLeaders wait for sick brokers to hear of the outcome

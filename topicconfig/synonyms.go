@@ -1,6 +1,9 @@
 package topicconfig
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // BrokerSetting is a setting of brokers that is the default of a topic-level config.
 type BrokerSetting struct {
@@ -60,4 +63,18 @@ func BrokerSettings(name string) []BrokerSetting {
 		return []BrokerSetting{{Name: "log." + name}}
 	}
 	return nil
+}
+
+// Inherit finds what settings mean for topics; setting returns "" for one that is not given.
+func Inherit(setting func(name string) string) Inherited {
+	from := Inherited{Configs: map[string]string{}, TieredStorage: strings.EqualFold(setting("remote.log.storage.system.enable"), "true")}
+	for _, def := range All() {
+		for _, b := range BrokerSettings(def.Name) {
+			if v := setting(b.Name); v != "" {
+				from.Configs[def.Name] = b.Convert(v)
+				break
+			}
+		}
+	}
+	return from
 }

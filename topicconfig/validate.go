@@ -41,9 +41,8 @@ func invalid(d Def, value, reason string) *Error {
 // Validate checks the configs of a topic to be created or altered as a ZooKeeper-mode 3.9 broker does: null values,
 // then names, then each value, then combinations. The first failure is returned, always an *Error; within a step
 // configs are taken by name, where Kafka's order is its hash table's. Stricter than Kafka in two corners where its
-// parser is Java's: digits are ASCII, and NaN is no ratio. What depends on the brokers' own settings is not known
-// here: whether tiered storage is on (see TieredStorage), and their defaults for what the topic leaves open.
-func Validate(configs map[string]*string) error {
+// parser is Java's: digits are ASCII, and NaN is no ratio.
+func Validate(configs map[string]*string, from Inherited) error {
 	names := slices.Sorted(maps.Keys(configs))
 	var nulls []string
 	for _, name := range names {
@@ -65,7 +64,7 @@ func Validate(configs map[string]*string) error {
 			return e
 		}
 	}
-	if e := checkCombinations(configs); e != nil {
+	if e := checkCombinations(configs, from); e != nil {
 		return e
 	}
 	return nil
@@ -192,11 +191,20 @@ func checkFormatVersion(d Def, v string) *Error {
 	return nil
 }
 
+// Inherited is what the settings of the brokers, as the controller has them, mean for topics.
+type Inherited struct {
+	Configs       map[string]string // what holds where a topic says nothing, as far as it is not Kafka's default
+	TieredStorage bool              // remote.log.storage.system.enable
+}
+
 // checkCombinations expects values that have passed one by one.
-func checkCombinations(configs map[string]*string) *Error {
+func checkCombinations(configs map[string]*string, from Inherited) *Error {
 	value := func(name string) string {
 		if v := configs[name]; v != nil {
 			return trim(*v)
+		}
+		if v, ok := from.Configs[name]; ok {
+			return v
 		}
 		d, _ := Lookup(name)
 		return d.Default
@@ -213,32 +221,33 @@ func checkCombinations(configs map[string]*string) *Error {
 				"`remote.log.copy.disable` under Zookeeper's mode."}
 		}
 	}
-	if !TieredStorage(configs) {
+	if !strings.EqualFold(value(remoteStorage), "true") {
 		return nil
+	}
+	if !from.TieredStorage {
+		// Brokers that find such a topic do not start any more.
+		return &Error{KindConflict, remoteStorage, "true", "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."}
 	}
 	if slices.Contains(splitList(value("cleanup.policy")), "compact") {
 		return &Error{KindConflict, "cleanup.policy", value("cleanup.policy"), "Remote log storage is unsupported for the compacted topics"}
 	}
 	for _, unit := range []string{"bytes", "ms"} {
-		total, local := "retention."+unit, "local.retention."+unit
-		if e := checkLocalRetention(total, local, configs); e != nil {
+		if e := checkLocalRetention(value, "retention."+unit, "local.retention."+unit); e != nil {
 			return e
 		}
 	}
 	return nil
 }
 
-// checkLocalRetention holds what stays on the broker's disk to what is kept at all (KIP-405). It judges only what the
-// topic says itself: the brokers' own log.retention.* stand in for a missing one, and they are not known here.
-func checkLocalRetention(total, local string, configs map[string]*string) *Error {
-	if configs[total] == nil || configs[local] == nil {
-		return nil
-	}
+const remoteStorage = "remote.storage.enable"
+
+// checkLocalRetention holds what stays on the broker's disk to what is kept at all (KIP-405); -2 is as much as that.
+func checkLocalRetention(value func(string) string, total, local string) *Error {
 	d, _ := Lookup(local)
-	t, _ := strconv.ParseInt(trim(*configs[total]), 10, 64)
-	l, _ := strconv.ParseInt(trim(*configs[local]), 10, 64)
+	t, _ := strconv.ParseInt(value(total), 10, 64)
+	l, _ := strconv.ParseInt(value(local), 10, 64)
 	switch {
-	case t == -1 || l == -2:
+	case t <= -1 || l == -2:
 		return nil
 	case l == -1:
 		return invalid(d, "-1", fmt.Sprintf("Value must not be -1 as %s value is set as %d.", total, t))
@@ -246,13 +255,6 @@ func checkLocalRetention(total, local string, configs map[string]*string) *Error
 		return invalid(d, strconv.FormatInt(l, 10), fmt.Sprintf("Value must not be more than %s property value: %d", total, t))
 	}
 	return nil
-}
-
-// TieredStorage reports whether the configs ask for tiered storage. A broker without remote.log.storage.system.enable
-// refuses such a topic; the caller has to know whether this cluster's brokers have it.
-func TieredStorage(configs map[string]*string) bool {
-	v := configs["remote.storage.enable"]
-	return v != nil && strings.EqualFold(trim(*v), "true")
 }
 
 // trim is Java's String.trim: every character up to and including the space goes.

@@ -83,7 +83,7 @@ var validateCases = []struct {
 func TestValidate(t *testing.T) {
 	for _, tt := range validateCases {
 		t.Run(tt.name, func(t *testing.T) {
-			err := Validate(tt.configs)
+			err := Validate(tt.configs, Inherited{TieredStorage: true})
 			if tt.want == "" {
 				if err != nil {
 					t.Fatalf("refused: %v", err)
@@ -101,6 +101,49 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// What the topic leaves open is what the brokers' settings say.
+func TestValidateWithSettings(t *testing.T) {
+	given := func(pairs ...string) func(string) string {
+		c := configs(pairs...)
+		return func(name string) string {
+			if v := c[name]; v != nil {
+				return *v
+			}
+			return ""
+		}
+	}
+	const on, tiered = "remote.log.storage.system.enable", "remote.storage.enable"
+	for name, tt := range map[string]struct {
+		settings func(string) string
+		configs  map[string]*string
+		want     string
+	}{
+		"no tiered storage": {given(), configs(tiered, "true"),
+			"Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."},
+		"tiered storage": {given(on, "true"), configs(tiered, "TRUE "), ""},
+		"inherited local time": {given(on, "true", "log.local.retention.ms", "1000"), configs(tiered, "true", "retention.ms", "200"),
+			"Invalid value 1000 for configuration local.retention.ms: Value must not be more than retention.ms property value: 200"},
+		"inherited local size": {given(on, "true", "log.local.retention.bytes", "1024"), configs(tiered, "true", "retention.bytes", "512"),
+			"Invalid value 1024 for configuration local.retention.bytes: Value must not be more than retention.bytes property value: 512"},
+		"inherited total time": {given(on, "true", "log.retention.minutes", "1", "log.retention.hours", "7"), configs(tiered, "true", "local.retention.ms", "60001"),
+			"Invalid value 60001 for configuration local.retention.ms: Value must not be more than retention.ms property value: 60000"},
+		"Kafka's week":        {given(on, "true"), configs(tiered, "true", "local.retention.ms", "604800000"), ""},
+		"inherited for ever":  {given(on, "true", "log.retention.ms", "-5"), configs(tiered, "true", "local.retention.ms", "604800001"), ""},
+		"inherited policy":    {given(on, "true", "log.cleanup.policy", "compact"), configs(tiered, "true"), "Remote log storage is unsupported for the compacted topics"},
+		"inherited, not used": {given("log.local.retention.ms", "1000"), configs("retention.ms", "200"), ""},
+		"inherited lag": {given("log.cleaner.max.compaction.lag.ms", "5"), configs("min.compaction.lag.ms", "10"),
+			"conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)"},
+	} {
+		got := ""
+		if err := Validate(tt.configs, Inherit(tt.settings)); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
 func TestTableIsSortedAndItsDefaultsAreValid(t *testing.T) {
 	if !slices.IsSortedFunc(table, func(a, b Def) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("Lookup searches a sorted table")
@@ -112,7 +155,7 @@ func TestTableIsSortedAndItsDefaultsAreValid(t *testing.T) {
 	for name, v := range Defaults() {
 		all[name] = &v
 	}
-	if err := Validate(all); err != nil {
+	if err := Validate(all, Inherited{}); err != nil {
 		t.Error(err)
 	}
 	if !slices.Equal(slices.Sorted(maps.Keys(all)), func() (names []string) {
@@ -170,7 +213,7 @@ func FuzzValidate(f *testing.F) {
 	f.Add("leader.replication.throttled.replicas", "0:1,")
 	f.Fuzz(func(t *testing.T, name, value string) {
 		var e *Error
-		if err := Validate(map[string]*string{name: &value}); err != nil && (!errors.As(err, &e) || e.Kind == 0 || e.Text == "") {
+		if err := Validate(map[string]*string{name: &value}, Inherited{}); err != nil && (!errors.As(err, &e) || e.Kind == 0 || e.Text == "") {
 			t.Errorf("%q=%q: %#v", name, value, err)
 		}
 	})
