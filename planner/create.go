@@ -159,22 +159,32 @@ func (m *Machine) assignment(t NewTopic, room int32) ([]PartitionRead, *refusal)
 	if n > room {
 		return nil, tooManyPartitions(n, room)
 	}
-	var places []partition.Place
-	for _, b := range m.im.Brokers() {
-		places = append(places, partition.Place{ID: b.ID, Rack: b.Rack, HasRack: b.HasRack})
-	}
-	lists, err := partition.Assign(places, n, factor, t.Seed)
+	lists, err := partition.Assign(m.places(), n, factor, t.Seed)
 	switch {
 	case errors.Is(err, partition.ErrPartitions):
 		return nil, refuse(kerr.InvalidPartitions, "%s", err)
 	case err != nil:
 		return nil, refuse(kerr.InvalidReplicationFactor, "%s", err)
 	}
+	return numbered(lists), nil
+}
+
+// places are the live brokers as replica assignment sees them.
+func (m *Machine) places() []partition.Place {
+	var places []partition.Place
+	for _, b := range m.im.Brokers() {
+		places = append(places, partition.Place{ID: b.ID, Rack: b.Rack, HasRack: b.HasRack})
+	}
+	return places
+}
+
+// numbered makes partitions of replica lists, from 0.
+func numbered(lists [][]int32) []PartitionRead {
 	parts := make([]PartitionRead, len(lists))
 	for i, l := range lists {
-		parts[i] = PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: l}}
+		parts[i] = PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: l}} //nolint:gosec // far below
 	}
-	return parts, nil
+	return parts
 }
 
 // manualAssignment checks what Kafka checks, and that no replica goes to a Baton.

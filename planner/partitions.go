@@ -130,12 +130,8 @@ func (m *Machine) validateGrowth(want MorePartitions, room int32) ([]PartitionRe
 
 // placeGrowth goes on where the topic's own assignment would have (05.7).
 func (m *Machine) placeGrowth(t *cluster.Topic, have, add int32) ([][]int32, *refusal) {
-	var places []partition.Place
-	for _, b := range m.im.Brokers() {
-		places = append(places, partition.Place{ID: b.ID, Rack: b.Rack, HasRack: b.HasRack})
-	}
 	first := t.Partitions[0].Assignment.Replicas
-	lists, err := partition.Extend(places, have, add, int16(len(first)), first[0]) //nolint:gosec // few
+	lists, err := partition.Extend(m.places(), have, add, int16(len(first)), first[0]) //nolint:gosec // few
 	switch {
 	case errors.Is(err, partition.ErrPartitions):
 		return nil, refuse(kerr.InvalidPartitions, "%s", err)

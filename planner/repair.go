@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"baton/cluster"
@@ -27,7 +28,11 @@ func (m *Machine) repairTopic(t *cluster.Topic) {
 	}
 	fixed := assignments(t)
 	if slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return m.namesBaton(p.Assignment.Replicas) }) {
-		if parts, ok := repair(fixed, m.im); ok {
+		parts, ok := m.assignAnew(t)
+		if !ok {
+			parts, ok = repair(fixed, m.im)
+		}
+		if ok {
 			fixed = parts
 			m.note(Note{Kind: NoteTopic, Broker: -1, Partition: partition.ID{Topic: t.Name, Number: -1},
 				Text: fmt.Sprintf("topic %s was assigned to a Baton, repairing", t.Name)})
@@ -139,6 +144,27 @@ func (m *Machine) touchTopic(name string) {
 			m.touch(partition.ID{Topic: name, Number: t.Partitions[i].Number})
 		}
 	}
+}
+
+// assignAnew assigns a topic that is all new as it would have been without Batons: who made it
+// counted them among the brokers and their racks, so without them alone it would be uneven. ok is
+// false where there is something to keep, or too few brokers.
+func (m *Machine) assignAnew(t *cluster.Topic) (parts []PartitionRead, ok bool) {
+	factor := len(t.Partitions[0].Assignment.Replicas)
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		if p.Known || p.Broken != "" || p.Number != int32(i) || p.Assignment.Reassigning() || len(p.Assignment.Replicas) != factor { //nolint:gosec // few
+			return nil, false
+		}
+	}
+	places := slices.DeleteFunc(m.places(), func(b partition.Place) bool { return m.im.Leaving(b.ID) })
+	start := fnv.New64a()
+	_, _ = start.Write([]byte(t.Name))                                                             // never fails
+	lists, err := partition.Assign(places, int32(len(t.Partitions)), int16(factor), start.Sum64()) //nolint:gosec // few
+	if err != nil {
+		return nil, false
+	}
+	return numbered(lists), true
 }
 
 // repair returns the assignment with every Baton replaced by a real broker: alive ones

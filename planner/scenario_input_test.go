@@ -47,14 +47,15 @@ func (w *world) parse() given {
 	return in
 }
 
-// parseBroker reads ID@EPOCH or ID@EPOCH/PORT.
+// parseBroker reads ID@EPOCH[/PORT][:RACK].
 func (w *world) parseBroker(s string) cluster.Broker {
 	id, rest, ok := strings.Cut(s, "@")
 	if !ok {
 		w.t.Fatalf("broker %q is not ID@EPOCH", s)
 	}
+	rest, rack, racked := strings.Cut(rest, ":")
 	czxid, port, _ := strings.Cut(rest, "/")
-	b := cluster.Broker{ID: int32(w.parseNum(id)), Epoch: epoch.Broker(w.parseNum(czxid))} //nolint:gosec // small
+	b := cluster.Broker{ID: int32(w.parseNum(id)), Epoch: epoch.Broker(w.parseNum(czxid)), Rack: rack, HasRack: racked} //nolint:gosec // small
 	if port != "" {
 		b.Endpoints = []cluster.Endpoint{{Listener: "PLAINTEXT", Host: "h", Port: int32(w.parseNum(port))}} //nolint:gosec // small
 	}
