@@ -33,6 +33,14 @@ var defaultClasses = []string{
 	"org.apache.kafka.tools.reassign.ReassignPartitionsCommandTest",
 	"org.apache.kafka.tools.TopicCommandTest",
 	"org.apache.kafka.tools.TopicCommandIntegrationTest",
+	"kafka.admin.RemoteTopicCrudTest",
+	"kafka.admin.ConfigCommandIntegrationTest",
+	"kafka.api.AdminClientWithPoliciesIntegrationTest",
+	"kafka.api.ConsumerTopicCreationTest",
+	"kafka.api.ProducerSendWhileDeletionTest",
+	"kafka.api.RackAwareAutoTopicCreationTest",
+	"kafka.coordinator.transaction.ProducerIdsIntegrationTest",
+	"kafka.server.LogRecoveryTest",
 }
 
 var errFailed = errors.New("some methods failed")
