@@ -129,7 +129,7 @@ func (m *Machine) validateTopic(t NewTopic, room int32, likeIt func(string) stri
 	if err := topicconfig.ValidName(t.Name); err != nil {
 		return nil, refuse(kerr.InvalidTopicException, "%s", err)
 	}
-	if m.deleting[t.Name] {
+	if m.deletions[t.Name] != nil { // also one whose marker was taken away in the middle
 		return nil, refuse(kerr.TopicAlreadyExists, "Topic '%s' is marked for deletion.", t.Name)
 	}
 	if other := likeIt(t.Name); other != "" {
