@@ -266,7 +266,7 @@ func (m *Machine) settleCreates() {
 				continue // it has its refusal
 			}
 			if _, ok := c.written[i]; !ok || c.body.Timeout <= 0 || !m.topicLed(r.Name) {
-				r.Err, r.Message = kerr.RequestTimedOut, "The topic has no leader for every partition yet."
+				r.Err = kerr.RequestTimedOut
 			}
 		}
 		m.reply(c.token, c.reply)
