@@ -73,6 +73,7 @@ var rules = []struct {
 	{"", regexp.MustCompile(`--bootstrap-server \S+`), "--bootstrap-server NODE"},                   // a tool's own arguments
 	{"", regexp.MustCompile(`\b1\d{12}\b`), "TIME"},                                                 // ms since 1970
 	{"kafka-verifiable-producer", regexp.MustCompile(`"avg_throughput":[\d.E-]+`), `"avg_throughput":N`},
+	{"kafka-producer-perf-test", regexp.MustCompile(`\d+\.\d+|\d+ ms`), "N"},
 	{"kafka-log-dirs", regexp.MustCompile(`"size":[1-9]\d*`), `"size":N`}, // how a producer has made batches of its records
 	{"kafka-consumer-groups", regexp.MustCompile(` {2,}`), "  "},          // columns are as wide as addresses
 	{"kafka-transactions", regexp.MustCompile(`[ \t]+`), " "},

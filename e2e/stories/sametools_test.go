@@ -247,8 +247,8 @@ func (p *toolPlay) run(s *toolSide, st *toolStep) (kafka.ToolResult, error) {
 		return p.runKcat(append([]string{"-b", addr}, args...), st.input)
 	case "kafka-cluster":
 		args = append(args, "--bootstrap-server", addr)
-	case "kafka-transactional-message":
-		args = append(args, "--broker-list", addr)
+	case "kafka-producer-perf-test":
+		args = append(args, "--producer-props", "bootstrap.servers="+addr)
 	default:
 		args = append([]string{"--bootstrap-server", addr}, args...)
 	}
@@ -256,7 +256,7 @@ func (p *toolPlay) run(s *toolSide, st *toolStep) (kafka.ToolResult, error) {
 	if !ok {
 		return kafka.ToolResult{}, fmt.Errorf("unknown tool %s", name)
 	}
-	if strings.HasPrefix(name, "kafka-verifiable-") || name == "kafka-transactional-message" {
+	if strings.HasPrefix(name, "kafka-verifiable-") {
 		// They end their JVM, and print what matters while it ends.
 		ctx, cancel := context.WithTimeout(s.ctx, toolLimit)
 		defer cancel()
