@@ -83,8 +83,9 @@ func (m *Machine) queueDeletion(name string) {
 	m.look(name)
 }
 
-// queued reports whether a topic is to be deleted. It is, and is held until then, as soon
-// as it is not being reassigned any more.
+// queued reports whether a topic is to be deleted, and is held until then. What is being
+// reassigned of it ends with it, as with Kafka's controller: a tool that deletes a topic does
+// not wait for logs to be copied that nobody will read.
 func (m *Machine) queued(t *cluster.Topic) bool {
 	return t.Deleting || m.deletions[t.Name] != nil && m.set.DeleteTopics
 }
@@ -123,8 +124,6 @@ func (m *Machine) pursue(d *deletion) {
 	case !m.set.DeleteTopics:
 		m.note(topicNote(d.name, "topic %s is not deleted: delete.topic.enable is false", d.name))
 		m.dropMarker(d, true)
-	case isReassigning(t):
-		m.waitFor(d, "it is being reassigned")
 	case m.topicWrites[d.name] != 0:
 		// Perhaps a reassignment begins; the outcome has us look again.
 	case !d.confirmed:

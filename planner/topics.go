@@ -253,7 +253,7 @@ func (m *Machine) heldReason(t *cluster.Topic) string {
 	switch {
 	case t.Deleting:
 		return "it is being deleted"
-	case m.queued(t) && !isReassigning(t):
+	case m.queued(t):
 		return "its deletion was asked for"
 	}
 	return ""

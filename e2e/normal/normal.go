@@ -73,9 +73,12 @@ var rules = []struct {
 	{"", regexp.MustCompile(`--bootstrap-server \S+`), "--bootstrap-server NODE"},                   // a tool's own arguments
 	{"", regexp.MustCompile(`\b1\d{12}\b`), "TIME"},                                                 // ms since 1970
 	{"kafka-verifiable-producer", regexp.MustCompile(`"avg_throughput":[\d.E-]+`), `"avg_throughput":N`},
+	{"kafka-producer-perf-test", regexp.MustCompile(`\d+\.\d+|\d+ ms`), "N"},
 	{"kafka-log-dirs", regexp.MustCompile(`"size":[1-9]\d*`), `"size":N`}, // how a producer has made batches of its records
 	{"kafka-consumer-groups", regexp.MustCompile(` {2,}`), "  "},          // columns are as wide as addresses
 	{"kafka-transactions", regexp.MustCompile(`[ \t]+`), " "},
+	{"", regexp.MustCompile(`\btries=\d+`), "tries=N"}, // of an AdminClient's call that timed out
+	{"", regexp.MustCompile(`\bafter \d+ attempt`), "after N attempt"},
 	{"kcat", regexp.MustCompile(`\(from broker [^)]*\)`), "(from NODE)"}, // whoever was asked
 	{"kcat", regexp.MustCompile(` \(controller\)`), ""},
 	{"kcat", regexp.MustCompile(`(?m)^%(\d)\|[\d.]+\|`), "%$1|TIME|"},
@@ -86,11 +89,11 @@ var rules = []struct {
 func (c Cluster) withoutBaton(text string) string {
 	id := fmt.Sprint(c.Baton)
 	for _, line := range []struct{ find, with string }{
-		{`(?m)^(Dynamic|All) configs for broker ` + id + ` are:\n(  .*\n)*`, ""},                         // kafka-configs
-		{`(?m)^\S+ \(id: ` + id + ` [^\n]*\) -> \(\n(\t.*\n)*\)\n`, ""},                                  // kafka-broker-api-versions
-		{`,\{"broker":` + id + `,"logDirs":\[\]\}|\{"broker":` + id + `,"logDirs":\[\]\},`, ""},          // kafka-log-dirs
-		{`(?m)^(Clearing broker-level throttles on brokers .*|Received .* from brokers .*),` + id, "$1"}, // ids are in order
-		{`(?m)^  broker ` + id + ` at .*\n`, ""},                                                         // kcat
+		{`(?m)^(Dynamic|All) configs for broker ` + id + ` are:\n(  .*\n)*`, ""},                                                          // kafka-configs
+		{`(?m)^\S+ \(id: ` + id + ` [^\n]*\) -> \(\n(\t.*\n)*\)\n`, ""},                                                                   // kafka-broker-api-versions
+		{`,\{"broker":` + id + `,"logDirs":\[\{"partitions":\[\],"error":null,"logDir":"[^"]*"\}\]\}`, ""},                                // kafka-log-dirs
+		{`(?m)^(.*Clearing broker-level throttles on brokers .*|Received .* from brokers .*|.*Current existent brokers: .*),` + id, "$1"}, // ids are in order
+		{`(?m)^  broker ` + id + ` at .*\n`, ""},                                                                                          // kcat
 	} {
 		text = regexp.MustCompile(line.find).ReplaceAllString(text, line.with)
 	}

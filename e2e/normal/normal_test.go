@@ -32,7 +32,7 @@ func TestWhatMayDiffer(t *testing.T) {
 			"broker-1:port (id: 1 rack: a) -> (\n\tA\n)\nbaton:port (id: 2000001 rack: a) -> (\n\tB\n)\nbroker-2:port (id: 2 rack: b) -> (\n\tA\n)\n"},
 		{"Baton's directories", "kafka-log-dirs", nil, `from brokers 1
 {"brokers":[{"broker":1,"logDirs":[{"size":12}]}]}`, `from brokers 1
-{"brokers":[{"broker":1,"logDirs":[{"size":13}]},{"broker":2000001,"logDirs":[]}]}`},
+{"brokers":[{"broker":1,"logDirs":[{"size":13}]},{"broker":2000001,"logDirs":[{"partitions":[],"error":null,"logDir":"none"}]}]}`},
 		{"Baton's throttle", "kafka-reassign-partitions", nil, "Clearing broker-level throttles on brokers 1,2,3\n",
 			"Clearing broker-level throttles on brokers 1,2,3,2000001\n"},
 		{"Baton in kcat", "kcat", []Mark{Unordered}, "Metadata (from broker 1: x/1):\n 1 brokers:\n  broker 1 at x (controller)\n",
@@ -75,7 +75,7 @@ func TestWhatMayNot(t *testing.T) {
 		{"an exception", "kafka-configs", nil, "Caused by: a: b\n", "Caused by: a: c\n"},
 		{"a record lost", "kafka-verifiable-consumer", nil, polled(0, 2, 3), polled(0, 2, 2)},
 		{"an empty log", "kafka-log-dirs", nil, `"size":12`, `"size":0`},
-		{"a log on Baton", "kafka-log-dirs", nil, `{"broker":1,"logDirs":[]}`, `{"broker":1,"logDirs":[]},{"broker":2000001,"logDirs":["a"]}`},
+		{"a log on Baton", "kafka-log-dirs", nil, `{"broker":1,"logDirs":[]}`, `{"broker":1,"logDirs":[]},{"broker":2000001,"logDirs":[{"partitions":[{"partition":"a-0"}],"error":null,"logDir":"none"}]}`},
 		{"a transaction's state", "kafka-transactions", nil, "Id ProducerId State\na 1 Ongoing\n", "Id ProducerId State\na 2 Empty\n"},
 		{"the order of lines", "kafka-topics", nil, "a\nb\n", "b\na\n"},
 		{"a line of another block", "kcat", []Mark{Unordered}, "a\n  1\nb\n  2\n", "a\n  2\nb\n  1\n"},

@@ -3,8 +3,6 @@ package stories
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,8 +14,9 @@ import (
 	"baton/e2e/kafka"
 )
 
-// What kafka-leader-election says and does under Baton is what it says and does under
-// Kafka's own controller, word for word; unclean elections follow their settings at once.
+// What ElectLeaders answers and does under Baton, at every version, is what it answers and does under
+// Kafka's own controller; unclean elections follow their settings at once. sametools_test.go compares
+// what kafka-leader-election says.
 func TestElections(t *testing.T) {
 	s := begin(t, kafka.Options{Overrides: map[string]string{"controlled.shutdown.retry.backoff.ms": "100"}})
 	under := func(who string, addr func() string) *electionScript {
@@ -52,7 +51,7 @@ type electionScript struct {
 func (e *electionScript) topic(name string) string { return name + "-" + e.who }
 
 func (e *electionScript) play() {
-	unclean := []string{e.topic("by-tool"), e.topic("by-topic"), e.topic("by-default"), e.topic("by-request")}
+	unclean := []string{e.topic("by-topic"), e.topic("by-default"), e.topic("by-request")}
 	e.must(e.cluster.CreateTopicOn(e.ctx, e.topic("home"), []int32{1, 2}, []int32{1, 2}, []int32{2, 1}))
 	e.must(e.cluster.CreateTopicOn(e.ctx, e.topic("down"), []int32{3, 2}))
 	for _, topic := range unclean {
@@ -68,10 +67,6 @@ func (e *electionScript) play() {
 
 	e.asks(0, "home", 0, "home", 2, "down", 0, "by-request", 0, "none", 0, "home", 9)
 	e.asks(1, "home", 0, "home", 2, "down", 0, "by-request", 0, "none", 0, "home", 9)
-	e.tool("--election-type", "preferred", "--topic", e.topic("home"), "--partition", "1")
-	e.tool("--election-type", "preferred", "--path-to-json-file", e.file(`{"partitions":[{"topic":"home-`+e.who+`","partition":1},{"topic":"down-`+e.who+`","partition":0}]}`))
-	e.tool("--election-type", "unclean", "--topic", e.topic("by-tool"), "--partition", "0")
-	e.tool("--election-type", "preferred", "--topic", e.topic("none"), "--partition", "0")
 	e.configs("--entity-type", "topics", "--entity-name", e.topic("by-topic"), "--add-config", "unclean.leader.election.enable=true")
 	e.until("the topic's setting to take effect", ledBy(1), e.topic("by-topic"))
 	e.configs("--entity-type", "brokers", "--entity-default", "--add-config", "unclean.leader.election.enable=true")
@@ -81,8 +76,12 @@ func (e *electionScript) play() {
 	e.must(e.cluster.Broker(3).Start())
 	e.must(e.cluster.Broker(3).WaitRegistered(e.ctx))
 	e.must(e.cluster.WaitISRFull(e.ctx, append(unclean, e.topic("home"), e.topic("down"))...))
-	e.znode(e.topic("by-tool"))
-	e.tool("--election-type", "preferred", "--all-topic-partitions")
+	e.znode(e.topic("by-request"))
+	r, err := e.cluster.LeaderElection(e.ctx, "--election-type", "preferred", "--all-topic-partitions")
+	e.must(err)
+	if r.ExitCode != 0 {
+		e.Fatalf("kafka-leader-election: exit %d\n%s%s", r.ExitCode, r.Stdout, r.Stderr)
+	}
 	e.until("all leaders to be at home", func(replicas []int, st kafka.PartitionState) bool { return st.Leader == replicas[0] },
 		append(unclean, e.topic("home"), e.topic("down"))...)
 }
@@ -128,35 +127,6 @@ func (e *electionScript) asks(kind int8, named ...any) {
 		slices.Sort(lines)
 		e.says(fmt.Sprintf("v%d type %d: code %d\n  %s", v, kind, answer.ErrorCode, strings.Join(lines, "\n  ")))
 	}
-}
-
-func (e *electionScript) file(text string) string {
-	path := filepath.Join(e.TempDir(), "partitions.json")
-	e.must(os.WriteFile(path, []byte(text), 0o600))
-	return path
-}
-
-// tool runs kafka-leader-election and keeps what it prints, its partitions in order and
-// those of the other controller's topics left out.
-func (e *electionScript) tool(args ...string) {
-	e.Helper()
-	r, err := e.cluster.LeaderElection(e.ctx, args...)
-	e.must(err)
-	var lines []string
-	for line := range strings.Lines(r.Stdout) {
-		line = strings.TrimSpace(line)
-		if head, list, ok := strings.Cut(line, " for partitions "); ok {
-			names := slices.DeleteFunc(strings.Split(list, ", "), func(n string) bool { return !strings.Contains(n, "-"+e.who+"-") })
-			slices.Sort(names)
-			if len(names) == 0 {
-				continue
-			}
-			line = head + " for partitions " + strings.Join(names, ", ")
-		}
-		lines = append(lines, line)
-	}
-	slices.Sort(lines)
-	e.says(fmt.Sprintf("%v: exit %d\n  %s", args[:2], r.ExitCode, strings.Join(lines, "\n  ")))
 }
 
 func (e *electionScript) configs(args ...string) {

@@ -11,7 +11,8 @@ import (
 	"baton/e2e/kafka"
 )
 
-// Kafka's own tools and AdminClient find in Baton the controller that they look for, wherever they start from.
+// Kafka's console clients and AdminClient find in Baton the controller that they look for, wherever they start from.
+// sametools_test.go compares the other tools.
 func TestKafkasOwnTools(t *testing.T) {
 	s := begin(t, kafka.Options{Racks: []string{"a", "b", "c"}})
 	java := javaclient.New(t)
@@ -25,11 +26,8 @@ func TestKafkasOwnTools(t *testing.T) {
 	// The other internal topic is made by whoever the console consumer and the others ask.
 	s.findCoordinator(b.Addr(), 0)
 	s.findCoordinator(s.cluster.Broker(1).Addr(), 1)
-	for name, addr := range map[string]string{"broker": s.cluster.Broker(1).Addr(), "Baton": b.Addr()} {
-		via := s.cluster.Via(addr)
-		t.Run("kafka-topics at "+name, func(t *testing.T) { s.on(t).kafkaTopics(via, "tool-"+name) })
-		t.Run("console clients at "+name, func(t *testing.T) { s.on(t).console(via, "tool-"+name) })
-	}
+	s.java(java, "create", b.Addr(), "tool-Baton", "4", "3", "retention.ms=123456")
+	t.Run("console clients at Baton", func(t *testing.T) { s.on(t).console(s.cluster.Via(b.Addr()), "tool-Baton") })
 	t.Run("describeCluster", func(t *testing.T) { s.on(t).describeCluster(java, b) })
 	t.Run("AdminClient at Baton", func(t *testing.T) { s.on(t).adminAnyNode(java, b) })
 	t.Run("AdminClient and what only a controller does", func(t *testing.T) { s.on(t).adminController(java, b) })
@@ -96,44 +94,7 @@ func (s *story) topicsTool(c *kafka.Cluster, want int, args ...string) string {
 	return r.Stdout + r.Stderr
 }
 
-func (s *story) kafkaTopics(c *kafka.Cluster, topic string) {
-	contains(s.T, s.topicsTool(c, 0, "--create", "--topic", topic, "--partitions", "4", "--replication-factor", "3",
-		"--config", "cleanup.policy=compact,delete", "--config", "retention.ms=123456"), "Created topic "+topic)
-	contains(s.T, s.topicsTool(c, 0, "--create", "--topic", topic+"-manual", "--replica-assignment", "2:3,3:1"), "Created topic")
-
-	out := s.topicsTool(c, 0, "--describe", "--topic", topic)
-	for _, part := range []string{"PartitionCount: 4", "ReplicationFactor: 3", "cleanup.policy=compact,delete", "retention.ms=123456", "Partition: 3"} {
-		contains(s.T, out, part)
-	}
-	out = s.topicsTool(c, 0, "--describe", "--topic", topic+"-manual")
-	for _, part := range []string{"Replicas: 2,3", "Replicas: 3,1", "Leader: 2", "Leader: 3"} {
-		contains(s.T, out, part)
-	}
-	list := strings.Fields(s.topicsTool(c, 0, "--list"))
-	for _, name := range []string{topic, topic + "-manual"} {
-		if !slices.Contains(list, name) {
-			s.Errorf("%s is not listed in %v", name, list)
-		}
-	}
-	if out := s.topicsTool(c, 0, "--describe", "--unavailable-partitions"); strings.Contains(out, "Topic:") {
-		s.Errorf("unavailable partitions:\n%s", out)
-	}
-	for _, bad := range []struct {
-		says string
-		args []string
-	}{
-		{"TopicExistsException", []string{"--topic", topic}},
-		{"InvalidReplicationFactorException", []string{"--topic", topic + "-5", "--replication-factor", "5"}},
-		{"Not a number", []string{"--topic", topic + "-config", "--config", "retention.ms=soon"}}, // says the tool itself
-		{"InvalidTopicException", []string{"--topic", "no/" + topic}},
-		{"InvalidReplicaAssignmentException", []string{"--topic", topic + "-baton", "--replica-assignment", "1:" + id(batonproc.FirstID)}},
-	} {
-		contains(s.T, s.topicsTool(c, 1, append([]string{"--create"}, bad.args...)...), bad.says)
-	}
-	contains(s.T, s.topicsTool(c, 0, "--create", "--if-not-exists", "--topic", topic), "")
-}
-
-// console writes and reads the topic that kafkaTopics has made.
+// console writes and reads a topic.
 func (s *story) console(c *kafka.Cluster, topic string) {
 	var lines []string
 	for i := range someMessages {
