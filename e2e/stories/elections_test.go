@@ -30,7 +30,11 @@ func TestElections(t *testing.T) {
 	s.must(s.knownAsController(b))
 	batons := under("baton", func() string { return b.Addr() })
 	for i, theirs := range kafkas.said {
-		if ours := batons.said[i]; ours != theirs {
+		ours := batons.said[i]
+		if !kafka.AtLeast(s.cluster.Version(), 2, 8) { // its sentences had no full stop yet
+			ours, theirs = strings.ReplaceAll(ours, `.",`, `",`), strings.ReplaceAll(theirs, `.",`, `",`)
+		}
+		if ours != theirs {
 			t.Errorf("step %d:\nunder Kafka's controller %s\nunder Baton              %s", i, theirs, ours)
 		}
 	}

@@ -246,6 +246,9 @@ func (s *story) reassignRefusals(addr string) []string {
 	var out []string
 	for _, bad := range []targets{{3: {}}, {3: {1, 1}}, {3: {1, -2}}, {3: {1, 77}}, {3: {1, batonproc.FirstID}}, {3: nil}, {77: {1, 2}}, {77: nil}} {
 		for n, text := range s.alterAssignments(addr, bad) {
+			if !kafka.AtLeast(s.cluster.Version(), 2, 8) { // which said nothing but that it was invalid
+				text, _, _ = strings.Cut(text, " ")
+			}
 			text = set.ReplaceAllStringFunc(text, func(m string) string {
 				kind, list, _ := strings.Cut(strings.TrimSuffix(m, ")"), "(")
 				ids := strings.Split(list, ", ")
