@@ -41,7 +41,7 @@ func allRungs() []*rung {
 		{name: "sim", targets: []string{"sim"}, seeds: "^TestSeeds$",
 			env: []string{"BATON_SIM_SEEDS=300"}, limit: 3 * time.Minute, replay: []string{"-test.run=^TestSeeds$", "-seeds=1"}},
 		{name: "crash", targets: []string{"sim"}, seeds: "^TestCrashPoints$",
-			env: []string{"BATON_SIM_POINTS=400"}, limit: 3 * time.Minute, replay: []string{"-test.run=^TestCrashPoints$"}},
+			env: []string{"BATON_SIM_POINTS=250"}, limit: 4 * time.Minute, replay: []string{"-test.run=^TestCrashPoints$"}},
 	}
 }
 
