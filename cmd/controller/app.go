@@ -144,15 +144,19 @@ func nameVariables(c *cobra.Command) {
 	}
 }
 
-// fromEnvironment fills the flags that were not given.
+// fromEnvironment fills the flags that were not given: from their variables, else with the command's own defaults, as commands
+// share the places where their flags are kept.
 func (a *app) fromEnvironment(cmd *cobra.Command) error {
 	var errs []error
-	if a.flags.output == "" {
-		a.flags.output = "table"
-	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		value, ok := a.lookup(variable(f.Name))
-		if !ok || f.Changed || f.Name == "help" {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		value, _ := a.lookup(variable(f.Name))
+		if value == "" {
+			if !strings.HasSuffix(f.Value.Type(), "Slice") && !strings.HasSuffix(f.Value.Type(), "Array") { // to set those adds to them
+				errs = append(errs, f.Value.Set(f.DefValue))
+			}
 			return
 		}
 		values := []string{value}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"baton/admin"
 	"baton/zkstore"
@@ -172,4 +173,22 @@ func TestHelp(t *testing.T) {
 	}
 	golden(t, "help-takeover", command(t, nil, "takeover", "--help").out)
 	golden(t, "help", command(t, nil, "--help").out)
+}
+
+// TestVariables: a flag that is not given is its variable's value, and one without that is the command's own default, although
+// commands share places for their flags.
+func TestVariables(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		env  []string
+		want time.Duration
+	}{{[]string{"takeover"}, nil, 2 * time.Minute}, {[]string{"status"}, nil, 15 * time.Second}, {[]string{"config", "reload"}, nil, 30 * time.Second},
+		{[]string{"takeover"}, []string{"BATON_TIMEOUT=7s"}, 7 * time.Second}, {[]string{"takeover", "--timeout", "9s"}, []string{"BATON_TIMEOUT=7s"}, 9 * time.Second},
+		{[]string{"takeover"}, []string{"BATON_TIMEOUT="}, 2 * time.Minute}} {
+		var a *app
+		command(t, func(x *app) { a, x.environ = x, append(x.environ, c.env...) }, c.args...).want(t, 5, "no Baton seems to run here")
+		if a.flags.timeout != c.want {
+			t.Errorf("%q with %q: --timeout is %v, want %v", c.args, c.env, a.flags.timeout, c.want)
+		}
+	}
 }
