@@ -13,6 +13,8 @@ import (
 type Verdict struct {
 	Broker int32 `json:"broker"`
 	OK     bool  `json:"ok"`
+	// Gone: it is not registered, so stopping it changes nothing.
+	Gone bool `json:"gone,omitempty"`
 	// Reasons say why not; Notes are worth knowing.
 	Reasons []Reason `json:"reasons"`
 	Notes   []Reason `json:"notes"`
@@ -46,8 +48,7 @@ func CanStop(doc *snapshot.Document, id int32) (*Verdict, error) {
 	}
 	v := &Verdict{Broker: id, Reasons: []Reason{}, Notes: []Reason{}, Leaders: []Gain{}}
 	if doc.Broker(id) == nil && !slices.Contains(doc.Unreadable, id) {
-		v.OK = true
-		v.Notes = append(v.Notes, Reason{Text: fmt.Sprintf("broker %d is not registered: stopping it changes nothing", id)})
+		v.OK, v.Gone = true, true
 		return v, nil
 	}
 	w, err := Open(doc, Options{})

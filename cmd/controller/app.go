@@ -37,8 +37,8 @@ type app struct {
 type flags struct {
 	config, output, socket, reason string
 	set                            []string
-	timeout                        time.Duration
-	yes                            bool
+	timeout, interval              time.Duration
+	yes, watch                     bool
 }
 
 // exitError ends a command with a code that says it all.
@@ -94,11 +94,26 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
-		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
+		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.snapshotCommand(), a.whatifCommand(),
+		a.canStopCommand(), a.explainCommand(), a.devCommand(), a.versionCommand())
+	completion(root)
 	for _, c := range root.Commands() {
 		nameVariables(c)
 	}
 	return root
+}
+
+// completion makes the library's command one of ours.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return // a library without it: a test says so
+	}
+	for _, shell := range c.Commands() {
+		shell.Long += "\n\n" + exitCodes
+		shell.Example = "  controller completion " + shell.Name()
+	}
 }
 
 // Flags, added to the commands that use them.
