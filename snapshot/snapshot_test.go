@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -171,4 +172,34 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("not read again: %v\n%s", err, out.String())
 		}
 	})
+}
+
+// BenchmarkDocument200000 makes a document of 200,000 partitions, writes it and reads it again: what a client of `controller
+// snapshot` waits for besides the copying (planner) and ZooKeeper.
+func BenchmarkDocument200000(b *testing.B) {
+	mem := planner.Memory{Image: cluster.NewImage(nil)}
+	for id := range int32(12) {
+		mem.Image.PutBroker(cluster.Broker{ID: id + 1, Epoch: epoch.Broker(id) + 11})
+	}
+	for i := range 200_000 {
+		if i%100 == 0 {
+			mem.Topics = append(mem.Topics, planner.TopicMemory{Topic: cluster.Topic{Name: fmt.Sprintf("topic-%06d", i/100)}})
+		}
+		t := &mem.Topics[len(mem.Topics)-1]
+		r := []int32{int32(i%12) + 1, int32((i+1)%12) + 1, int32((i+5)%12) + 1}
+		t.Partitions = append(t.Partitions, cluster.Partition{Number: int32(i % 100), Known: true, Decided: mem.Image.View(),
+			Assignment: partition.Assignment{Replicas: r}, State: partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: r[0], ISR: r}}})
+	}
+	var text strings.Builder
+	b.ResetTimer()
+	for b.Loop() {
+		text.Reset()
+		if err := Make(mem, Facts{}).Encode(&text); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Decode(strings.NewReader(text.String())); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(text.Len())/(1<<20), "MB")
 }
