@@ -17,6 +17,8 @@ import (
 const (
 	// factsWait is how long a snapshot waits for ZooKeeper, without which it is nearly as good.
 	factsWait = 20 * time.Second
+	// factsHope is how long if ZooKeeper does not answer anyway.
+	factsHope = 2 * time.Second
 	// timedStates is how many partitions' states have their times read.
 	timedStates = 1000
 )
@@ -43,10 +45,14 @@ func (n *Node) Snapshot(ctx context.Context, only []string) (*snapshot.Document,
 		return nil, admin.Unreachable("the controller's loop does not answer (last progress %s ago): %w", time.Since(t.Progress()).Round(time.Second), err)
 	}
 	f := snapshot.Facts{Taken: time.Now(), Took: time.Since(start), Torn: torn, Only: only, Name: n.config().InstanceName, Claimed: t.Began()}
+	wait := factsWait
 	if s == nil || !s.LeaseValid() {
 		f.Doubt = "ZooKeeper has not confirmed the session lately: somebody else may lead by now"
+		wait = factsHope
 	}
-	if err := addFacts(ctx, s, mem, &f, only != nil); err != nil {
+	facts, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if err := addFacts(facts, s, mem, &f, only != nil); err != nil {
 		f.Unread = err.Error()
 	}
 	return snapshot.Make(mem, f), nil
@@ -80,8 +86,6 @@ func addFacts(ctx context.Context, s session, mem planner.Memory, f *snapshot.Fa
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, factsWait)
-	defer cancel()
 	facts, err := s.ReadFacts(ctx, want)
 	if err != nil {
 		return fmt.Errorf("ZooKeeper: %w", err)
