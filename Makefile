@@ -18,7 +18,7 @@ FUZZTIME ?= 5s
 # Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
 CLASSES  ?=
 
-.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race crash e2e fuzz bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race whatif crash e2e fuzz bench soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,7 +32,7 @@ run: ## half a minute, with nothing but Go: a cluster in one process; breaks bro
 run-kafka: ## the same on real Kafka 3.9.1, in some two minutes; needs Java 17 and Maven 3
 	$(GO) run ./cmd/controller dev --kafka 3.9.1
 
-test: vet lint race crash fuzz e2e ## everything that has to pass
+test: vet lint race whatif crash fuzz e2e ## everything that has to pass
 
 test-fast: ## no Java, no network, a minute at most; with the seeded simulation
 	$(GO) test -short -vet=off -count=1 $$($(GO) list ./... | grep -v '^baton/e2e')
@@ -48,6 +48,9 @@ race:
 
 crash: ## Baton killed, cut off, handing over or back at each step of what operators ask for; the race detector has time for a tenth
 	$(GO) test -count=1 -timeout $(TIMEOUT) -v -run '^TestCrashPoints$$' ./sim
+
+whatif: ## what whatif foretells of 200 seeded clusters, and what then becomes of them
+	$(GO) test -count=1 -timeout $(TIMEOUT) -v -run '^TestWhatIf$$' ./sim
 
 e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"baton/snapshot"
 )
 
 // fakeNode is a Node that does what its functions say.
@@ -15,11 +17,19 @@ type fakeNode struct {
 	notReady string
 	takeover func(ctx context.Context, req Request, progress func(string)) error
 	handback func(ctx context.Context, req Request, progress func(string)) (Handback, error)
+	snapshot func(topics []string) (*snapshot.Document, error)
 	asked    []int32
 	reqs     []Request
 }
 
 func (f *fakeNode) Status(context.Context) (Status, error) { return f.st, f.statErr }
+
+func (f *fakeNode) Snapshot(_ context.Context, topics []string) (*snapshot.Document, error) {
+	if f.snapshot == nil {
+		return nil, Unreachable("this Baton is not active")
+	}
+	return f.snapshot(topics)
+}
 
 func (f *fakeNode) Takeover(ctx context.Context, req Request, progress func(string)) error {
 	f.mu.Lock()

@@ -16,6 +16,7 @@ import (
 // Paths of the commands.
 const (
 	PathStatus   = "/api/v1/status"
+	PathSnapshot = "/api/v1/snapshot"
 	PathTakeover = "/api/v1/takeover"
 	PathHandback = "/api/v1/handback"
 	PathHandover = "/api/v1/handover"
@@ -32,6 +33,7 @@ func (s *Server) handler(socket bool) http.Handler {
 	mux.HandleFunc("GET /standby", s.roleIs(RoleStandby))
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, VersionInfo()) })
 	mux.HandleFunc("GET "+PathStatus, s.status)
+	mux.HandleFunc("GET "+PathSnapshot, s.snapshot)
 	if s.opts.Gatherer != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{ErrorLog: zap.NewStdLog(s.log)}))
 	}

@@ -32,6 +32,7 @@ type Server struct {
 	// running holds the name of the command that runs; a command that finds one is refused.
 	mu      sync.Mutex
 	running string
+	taking  chan struct{} // slots: snapshots being taken and read
 
 	listeners map[string]net.Listener
 }
@@ -44,7 +45,7 @@ func NewServer(node Node, opts Options) *Server {
 	if opts.Level == (zap.AtomicLevel{}) {
 		opts.Level = zap.NewAtomicLevel()
 	}
-	return &Server{opts: opts, node: node, log: opts.Log, listeners: map[string]net.Listener{}}
+	return &Server{opts: opts, node: node, log: opts.Log, listeners: map[string]net.Listener{}, taking: make(chan struct{}, 4)}
 }
 
 // Listen opens what is configured, so that a taken port or socket is found before anything else starts.

@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"baton/snapshot"
 )
 
 func get(t *testing.T, h http.Handler, path string) (int, string) {
@@ -237,5 +239,29 @@ func TestRunEndsWhenTheListenerBreaks(t *testing.T) {
 	defer cancel()
 	if err := s.Run(ctx); err == nil || ctx.Err() != nil {
 		t.Errorf("error %v, context %v", err, ctx.Err())
+	}
+}
+
+// TestSnapshot: the image comes whole, of the topics asked for, and who cannot have it is told why.
+func TestSnapshot(t *testing.T) {
+	n := &fakeNode{}
+	c, _ := start(t, n, zap.NewAtomicLevel())
+	if _, err := c.Snapshot(t.Context()); KindOf(err) != KindUnreachable || !strings.Contains(err.Error(), "not active") {
+		t.Errorf("of a standby: %v", err)
+	}
+	var asked []string
+	n.snapshot = func(topics []string) (*snapshot.Document, error) {
+		asked = topics
+		return &snapshot.Document{Format: snapshot.Format, Version: snapshot.Version, Topics: []snapshot.Topic{{Name: "a"}, {Name: "b"}}}, nil
+	}
+	if d, err := c.Snapshot(t.Context(), "a b", "b&c"); err != nil || len(d.Topics) != 2 || !slices.Equal(asked, []string{"a b", "b&c"}) {
+		t.Errorf("snapshot %+v, %v; asked for %q", d, err, asked)
+	}
+	if _, err := c.Snapshot(t.Context()); err != nil || asked != nil {
+		t.Errorf("of all topics: %v, asked for %q", err, asked)
+	}
+	n.snapshot = func([]string) (*snapshot.Document, error) { return &snapshot.Document{Format: "else"}, nil }
+	if _, err := c.Snapshot(t.Context()); KindOf(err) != KindUnreachable || !strings.Contains(err.Error(), "no snapshot") {
+		t.Errorf("of something else: %v", err)
 	}
 }

@@ -3,12 +3,16 @@ package admin
 import (
 	"context"
 	"time"
+
+	"baton/snapshot"
 )
 
 // Node is what the endpoints need of a running Baton. Methods may be called from any goroutine. A context that ends
 // stops the waiting, not what has begun.
 type Node interface {
 	Status(ctx context.Context) (Status, error)
+	// Snapshot is the image of the cluster, of the named topics only unless topics is nil. Only the active Baton has one.
+	Snapshot(ctx context.Context, topics []string) (*snapshot.Document, error)
 	// Takeover removes /baton/hold and claims; it returns when the role is held and loaded.
 	Takeover(ctx context.Context, req Request, progress func(string)) error
 	// Handback gives the role to a broker and says to which.

@@ -496,3 +496,24 @@ func TestAHangingCommitDoesNotHoldUpOthers(t *testing.T) {
 		stop(r)
 	})
 }
+
+// What is remembered goes slice by slice, and belongs to the caller.
+func TestRemember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(t)
+		mem, torn, err := r.Remember(context.Background(), nil)
+		if err != nil || torn || len(mem.Topics) == 0 || mem.Image.BrokerCount() != 2 || mem.Image.TopicCount() != 0 {
+			t.Errorf("%+v, torn %v, %v", mem, torn, err)
+		}
+		name := mem.Topics[0].Name
+		mem, _, err = r.Remember(context.Background(), []string{"none", name, name})
+		if err != nil || len(mem.Topics) != 1 || mem.Topics[0].Name != name {
+			t.Errorf("%+v, %v", mem.Topics, err)
+		}
+		stop(r)
+		if _, _, err := r.Remember(context.Background(), nil); !errors.Is(err, ErrNotActive) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}

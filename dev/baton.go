@@ -100,6 +100,20 @@ func (w *World) active() *baton {
 	return nil
 }
 
+// Nodes are the running Batons as their operators see them, first the one that holds the role, if one does.
+func (w *World) Nodes() (out []admin.Node) {
+	a := w.active()
+	if a != nil {
+		out = append(out, a.node)
+	}
+	for _, b := range w.batons {
+		if b != a && b.running() {
+			out = append(out, b.node)
+		}
+	}
+	return out
+}
+
 // KillBaton is kill -9: no word to anybody, and the session lives until it runs out.
 func (w *World) KillBaton(b *baton) error {
 	if !b.running() {

@@ -235,6 +235,10 @@ func (s *fakeSession) ReadClusterID(ctx context.Context) (string, error) {
 	return "c", s.w.reach(ctx, s)
 }
 
+func (s *fakeSession) ReadFacts(ctx context.Context, want zkstore.FactsWanted) (zkstore.Facts, error) {
+	return zkstore.Facts{Topics: make([]zkstore.DecidingConfig, len(want.Topics)), States: make([]time.Time, len(want.States))}, s.w.reach(ctx, s)
+}
+
 func (s *fakeSession) WatchRole(ctx context.Context, callback func(zkstore.RoleView)) error {
 	for {
 		s.w.mu.Lock()

@@ -62,6 +62,8 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 		return
 	}
 	m.im.PutBroker(b)
+	delete(m.away, b.ID)
+	m.registered[b.ID] = m.now
 	if old := m.ledgers[b.ID]; old != nil {
 		m.remember(b.ID, old)
 	}
@@ -97,8 +99,12 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 
 func (m *Machine) brokerGone(id int32) {
 	m.plan.Channels = append(m.plan.Channels, ChannelChange{Broker: *m.im.Broker(id), Close: true})
+	m.away[id] = Away{Broker: id, Epoch: m.im.Broker(id).Epoch, At: m.now, Leaving: m.im.Leaving(id)}
+	delete(m.registered, id)
 	m.im.RemoveBroker(id)
-	m.remember(id, m.ledgers[id])
+	if l := m.ledgers[id]; l != nil { // a machine that was resumed talks to nobody
+		m.remember(id, l)
+	}
 	delete(m.ledgers, id)
 	for _, pid := range m.im.PartitionsOn(id) {
 		m.announceMetadata(pid)

@@ -40,6 +40,7 @@ func (m *Machine) claim(c Claimed) {
 	for _, b := range c.Brokers {
 		m.brokerUp(b)
 	}
+	clear(m.registered) // when these did nobody has seen
 	m.repairAll()
 	m.legacyRead(c.Reassigning)
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {

@@ -226,6 +226,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 	isNew, was := !p.Known, p.Told()
 	delete(m.conflicts, c.id)
+	m.noteLeader(c.id, c.from.Leader, c.next.Leader)
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed, p.Broken = true, c.next, 0, c.view, nil, ""
 	p.State.PartitionEpoch = partitionEpoch(r.Version)
 	kind := NoteElection
@@ -313,6 +314,7 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	told := known && wasBroken == "" && p.State.Leader == s.State.Leader && p.State.LeaderEpoch == s.State.LeaderEpoch
 	m.im.Adopt(p, s.State, s.Zxid)
 	if known {
+		m.noteLeader(s.ID, from.Leader, s.State.Leader)
 		m.retell(s.ID, was, p)
 	} else {
 		m.unsure(s.ID, p)

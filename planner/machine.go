@@ -88,6 +88,11 @@ type Machine struct {
 	topicRetry map[string]Millis
 	stale      map[string]int32 // by topic: the version that a write found outdated
 	legacy     legacy
+
+	// What memory.go keeps: when brokers came and went, and who led what nobody leads.
+	registered map[int32]Millis
+	away       map[int32]Away
+	lost       map[partition.ID]lost
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -110,6 +115,7 @@ func (m *Machine) reset() {
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
+		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
 	}
 }
 

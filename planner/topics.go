@@ -61,6 +61,7 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.inflight, id)
 		delete(m.reads, id)
 		delete(m.refenced, id)
+		delete(m.lost, id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

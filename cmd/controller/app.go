@@ -37,8 +37,8 @@ type app struct {
 type flags struct {
 	config, output, socket, reason string
 	set                            []string
-	timeout                        time.Duration
-	yes                            bool
+	timeout, interval              time.Duration
+	yes, watch                     bool
 }
 
 // exitError ends a command with a code that says it all.
@@ -94,11 +94,26 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
-		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
+		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.snapshotCommand(), a.whatifCommand(),
+		a.canStopCommand(), a.explainCommand(), a.devCommand(), a.versionCommand())
+	completion(root)
 	for _, c := range root.Commands() {
 		nameVariables(c)
 	}
 	return root
+}
+
+// completion makes the library's command one of ours.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return // a library without it: a test says so
+	}
+	for _, shell := range c.Commands() {
+		shell.Long += "\n\n" + exitCodes
+		shell.Example = "  controller completion " + shell.Name()
+	}
 }
 
 // Flags, added to the commands that use them.
@@ -144,15 +159,19 @@ func nameVariables(c *cobra.Command) {
 	}
 }
 
-// fromEnvironment fills the flags that were not given.
+// fromEnvironment fills the flags that were not given: from their variables, else with the command's own defaults, as commands
+// share the places where their flags are kept.
 func (a *app) fromEnvironment(cmd *cobra.Command) error {
 	var errs []error
-	if a.flags.output == "" {
-		a.flags.output = "table"
-	}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		value, ok := a.lookup(variable(f.Name))
-		if !ok || f.Changed || f.Name == "help" {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		value, _ := a.lookup(variable(f.Name))
+		if value == "" {
+			if !strings.HasSuffix(f.Value.Type(), "Slice") && !strings.HasSuffix(f.Value.Type(), "Array") { // to set those adds to them
+				errs = append(errs, f.Value.Set(f.DefValue))
+			}
 			return
 		}
 		values := []string{value}

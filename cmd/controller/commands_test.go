@@ -3,8 +3,14 @@ package main
 import (
 	"errors"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"baton/admin"
 	"baton/zkstore"
@@ -158,18 +164,65 @@ func TestUsage(t *testing.T) {
 	command(t, nil, "completion", "bash").want(t, 0, "bash completion")
 }
 
-// TestHelp: every command has an example, and every flag names its variable.
-func TestHelp(t *testing.T) {
-	for _, args := range []string{"run", "check", "config check", "config reload", "config log-level", "takeover", "handback", "handover", "elect", "status", "version"} {
-		r := command(t, nil, append(strings.Fields(args), "--help")...)
-		r.want(t, 0, "Examples:")
-		for line := range strings.Lines(r.out) {
-			if strings.Contains(line, "--") && strings.HasPrefix(line, "  ") && !strings.Contains(line, "controller ") &&
-				!strings.Contains(line, "--help") && !strings.Contains(line, "--set ") && !strings.Contains(line, "[$BATON_") {
-				t.Errorf("%s: no variable in %q", args, line)
-			}
+// TestHabits walks the commands: each has an example, says its exit codes, names a variable for each flag, and prints in
+// three forms unless there is a reason not to.
+func TestHabits(t *testing.T) {
+	noOutput := map[string]string{"controller run": "it logs", "controller dev": "it tells a story",
+		"controller completion bash": "a script", "controller completion zsh": "a script", "controller completion fish": "a script", "controller completion powershell": "a script"}
+	watched := []string{"controller status", "controller explain"}
+	root := (&app{}).root()
+	visited := 0
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			walk(sub)
 		}
+		if !c.Runnable() || c.Name() == "help" {
+			return
+		}
+		visited++
+		path := c.CommandPath()
+		if !strings.Contains(c.Example, "  "+path) {
+			t.Errorf("%s: no example of it in %q", path, c.Example)
+		}
+		if !regexp.MustCompile(`Exit codes?:? 0`).MatchString(c.Long) {
+			t.Errorf("%s: its exit codes are not in %q", path, c.Long)
+		}
+		if (c.Flags().Lookup("output") != nil) == (noOutput[path] != "") {
+			t.Errorf("%s: -o is there: %v; the reason not to: %q", path, c.Flags().Lookup("output") != nil, noOutput[path])
+		}
+		if slices.Contains(watched, path) != (c.Flags().Lookup("watch") != nil) {
+			t.Errorf("%s: --watch is there: %v", path, c.Flags().Lookup("watch") != nil)
+		}
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Name != "help" && !strings.HasSuffix(f.Usage, " [$"+variable(f.Name)+"]") {
+				t.Errorf("%s: no variable in the help of --%s: %q", path, f.Name, f.Usage)
+			}
+		})
+		command(t, nil, append(strings.Fields(path)[1:], "--help")...).want(t, 0, "Examples:", "Usage:")
+	}
+	walk(root)
+	if visited < 20 {
+		t.Errorf("only %d commands were visited", visited)
 	}
 	golden(t, "help-takeover", command(t, nil, "takeover", "--help").out)
 	golden(t, "help", command(t, nil, "--help").out)
+}
+
+// TestVariables: a flag that is not given is its variable's value, and one without that is the command's own default, although
+// commands share places for their flags.
+func TestVariables(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		env  []string
+		want time.Duration
+	}{{[]string{"takeover"}, nil, 2 * time.Minute}, {[]string{"status"}, nil, 15 * time.Second}, {[]string{"config", "reload"}, nil, 30 * time.Second},
+		{[]string{"takeover"}, []string{"BATON_TIMEOUT=7s"}, 7 * time.Second}, {[]string{"takeover", "--timeout", "9s"}, []string{"BATON_TIMEOUT=7s"}, 9 * time.Second},
+		{[]string{"takeover"}, []string{"BATON_TIMEOUT="}, 2 * time.Minute}} {
+		var a *app
+		command(t, func(x *app) { a, x.environ = x, append(x.environ, c.env...) }, c.args...).want(t, 5, "no Baton seems to run here")
+		if a.flags.timeout != c.want {
+			t.Errorf("%q with %q: --timeout is %v, want %v", c.args, c.env, a.flags.timeout, c.want)
+		}
+	}
 }

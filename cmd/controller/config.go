@@ -41,6 +41,7 @@ type warning struct {
 func (a *app) configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and show every setting with its origin", Args: cobra.NoArgs,
+		Long: "Reads the configuration as `controller run` would, and shows what it comes to. Nothing is started.\n\n" + exitCodes,
 		Example: "  controller config check --config /etc/kafka/server.properties \\\n" +
 			"      --set node.id=2000001 --set listeners=PLAINTEXT://10.0.0.5:9290\n" +
 			"  controller config check --config baton.properties -o yaml",
@@ -86,6 +87,7 @@ func (a *app) warn(warnings []config.Warning) {
 func (a *app) reloadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "reload", Short: "Make a running Baton read its configuration again, as SIGHUP does", Args: cobra.NoArgs,
+		Long:    "Applies what can be applied to a running process, and names what needs a restart.\n\n" + exitCodes,
 		Example: "  controller config reload --socket /run/baton.sock",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(ctx context.Context, cl *admin.Client, who admin.Request) error {
@@ -108,6 +110,7 @@ func (a *app) logLevelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "log-level LEVEL", Short: "Change the log level of a running Baton until it restarts",
 		Args: cobra.ExactArgs(1), ValidArgs: levels,
+		Long:    "LEVEL is debug, info, warn or error.\n\n" + exitCodes,
 		Example: "  controller config log-level debug\n  controller config log-level info --socket /run/baton.sock",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withClient(cmd.Context(), func(ctx context.Context, cl *admin.Client, who admin.Request) error {

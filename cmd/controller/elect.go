@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,9 +45,9 @@ type elected struct {
 
 // electFlags are those of kafka-leader-election.
 type electFlags struct {
-	bootstrap, kind, topic, file, properties string
-	partition                                int32
-	all                                      bool
+	bootstrap, kind, topic, file, properties, commandConfig string
+	partition                                               int32
+	all                                                     bool
 }
 
 // electOutput is what is printed as JSON.
@@ -110,7 +111,7 @@ func (a *app) electCommand() *cobra.Command {
 	fl.StringVar(&f.file, "path-to-json-file", "", `file that names partitions: {"partitions":[{"topic":"t","partition":0}]}`)
 	fl.BoolVar(&f.all, "all-topic-partitions", false, "all partitions of all topics")
 	fl.StringVar(&f.properties, "admin.config", "", "properties of Kafka's tools; only those of a plaintext connection are accepted yet")
-	fl.StringVar(&f.properties, "command-config", "", "the same as --admin.config")
+	fl.StringVar(&f.commandConfig, "command-config", "", "the same as --admin.config")
 	fl.BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
 	return c
 }
@@ -198,20 +199,21 @@ func parseElections(path string, data []byte) ([]partition.ID, error) {
 
 // checkProperties refuses what a plaintext connection could not honour.
 func (f *electFlags) checkProperties() error {
-	if f.properties == "" {
+	file := cmp.Or(f.properties, f.commandConfig)
+	if file == "" {
 		return nil
 	}
-	data, err := os.ReadFile(f.properties)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("--admin.config: %w", err)
 	}
-	list, err := config.ParseProperties(bytes.NewReader(data), f.properties)
+	list, err := config.ParseProperties(bytes.NewReader(data), file)
 	if err != nil {
 		return err
 	}
 	for _, p := range list {
 		if p.Key == "security.protocol" && !strings.EqualFold(strings.TrimSpace(p.Value), "PLAINTEXT") {
-			return admin.Refused("%s: security.protocol=%s: only PLAINTEXT connections are built yet", f.properties, p.Value)
+			return admin.Refused("%s: security.protocol=%s: only PLAINTEXT connections are built yet", file, p.Value)
 		}
 	}
 	return nil

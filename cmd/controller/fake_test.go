@@ -17,6 +17,7 @@ import (
 	"baton/cluster"
 	"baton/config"
 	"baton/planner"
+	"baton/snapshot"
 	"baton/zkstore"
 )
 
@@ -26,6 +27,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files anew; read eac
 type fakeNode struct {
 	st       admin.Status
 	err      error
+	snapshot func(topics []string) *snapshot.Document
 	to       int32
 	req      admin.Request
 	reloaded chan struct{}
@@ -33,6 +35,12 @@ type fakeNode struct {
 }
 
 func (f *fakeNode) Status(context.Context) (admin.Status, error) { return f.st, nil }
+func (f *fakeNode) Snapshot(_ context.Context, topics []string) (*snapshot.Document, error) {
+	if f.snapshot == nil {
+		return nil, admin.Unreachable("this Baton is not active; Baton 2000002 (two) on h2 is: ask there")
+	}
+	return f.snapshot(topics), nil
+}
 func (f *fakeNode) Takeover(_ context.Context, req admin.Request, progress func(string)) error {
 	f.req = req
 	progress("claimed with epoch 15")

@@ -13,9 +13,11 @@ import (
 var outputs = []string{"table", "json", "yaml"}
 
 // print writes v in the chosen form; table writes the one for people.
-func (a *app) print(v any, table func(io.Writer)) error {
+func (a *app) print(v any, table func(io.Writer)) error { return a.printTo(a.out, v, table) }
+
+func (a *app) printTo(w io.Writer, v any, table func(io.Writer)) error {
 	if a.flags.output == "table" {
-		table(a.out)
+		table(w)
 		return nil
 	}
 	text, err := json.MarshalIndent(v, "", "  ")
@@ -27,7 +29,7 @@ func (a *app) print(v any, table func(io.Writer)) error {
 			return fmt.Errorf("output: %w", err)
 		}
 	}
-	_, err = fmt.Fprintln(a.out, strings.TrimRight(string(text), "\n"))
+	_, err = fmt.Fprintln(w, strings.TrimRight(string(text), "\n"))
 	return err
 }
 

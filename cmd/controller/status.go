@@ -17,19 +17,20 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "status", Short: "Show who holds the role and how the cluster is", Args: cobra.NoArgs,
 		Long: "Asks the running Baton over its socket. Without one, and with --config, it reads ZooKeeper itself (nothing is written).\n\n" + exitCodes,
-		Example: "  controller status\n  controller status --socket /run/baton.sock -o json\n" +
+		Example: "  controller status\n  controller status --socket /run/baton.sock -o json\n  controller status --watch\n" +
 			"  controller status --config baton.properties   # also without a running Baton",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := a.within(cmd.Context())
-			defer cancel()
-			st, err := a.status(ctx)
-			if err != nil {
-				return err
-			}
-			return a.print(st, func(w io.Writer) { statusTable(w, st) })
+			return a.watch(cmd.Context(), func(ctx context.Context, w io.Writer) error {
+				st, err := a.status(ctx)
+				if err != nil {
+					return err
+				}
+				return a.printTo(w, st, func(w io.Writer) { statusTable(w, st) })
+			})
 		},
 	}
 	a.clientFlags(c, 15*time.Second)
+	a.watchFlags(c)
 	return c
 }
 

@@ -12,6 +12,7 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "version", Short: "Show which build this is", Args: cobra.NoArgs,
+		Long:    "Shows version, commit, Go and platform of this binary.\n\n" + exitCodes,
 		Example: "  controller version\n  controller version -o json",
 		RunE: func(*cobra.Command, []string) error {
 			v := version.Get()

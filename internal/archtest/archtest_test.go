@@ -52,7 +52,7 @@ func rules() []rule {
 		}
 		rs = append(rs, r)
 	}
-	rs = append(rs, simulated())
+	rs = append(rs, asking(), simulated())
 	// Each core package may import those before it: the order is the order of ideas.
 	for i, p := range core {
 		r := rule{[]string{p}, map[string]string{}}
@@ -62,6 +62,18 @@ func rules() []rule {
 		rs = append(rs, r)
 	}
 	return append(append(rs, embedded()...), worlds()...)
+}
+
+// asking are the packages that answer people's questions with the core's decisions: as pure as it, but for the time of a
+// document, and the bytes of it.
+func asking() rule {
+	const io = "an answer is a function of a snapshot"
+	r := rule{[]string{"snapshot", "whatif", "explain"}, map[string]string{"net/http": io, "os": io, "syscall": io, "context": io, "sync": io,
+		"math/rand": io, "log": io, "go.uber.org/zap": io, "baton/config": io, "baton/metrics": io, "baton/controller": io, "baton/node": io}}
+	for _, s := range shell {
+		r.banned["baton/"+s] = io
+	}
+	return r
 }
 
 // embedded ZooKeeper: a codec that knows nothing, and a server that knows the codec.
@@ -124,6 +136,27 @@ func TestOneSpeaker(t *testing.T) {
 		for file, imports := range importsOf(t, filepath.Join(root, e.Name())) {
 			if slices.Contains(imports, "github.com/go-zookeeper/zk") {
 				t.Errorf("%s imports github.com/go-zookeeper/zk: only zkstore speaks ZooKeeper", file)
+			}
+		}
+	}
+}
+
+// TestAskedWithoutAClock: what answers people's questions is told the time.
+func TestAskedWithoutAClock(t *testing.T) {
+	for _, p := range asking().packages {
+		files, err := filepath.Glob(filepath.Join("..", "..", p, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range []string{"time.Now(", "time.Since(", "time.Sleep(", "time.After("} {
+				if !strings.HasSuffix(f, "_test.go") && strings.Contains(string(text), call) {
+					t.Errorf("%s calls %s…): an answer is a function of a snapshot", f, call)
+				}
 			}
 		}
 	}

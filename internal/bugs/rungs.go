@@ -42,6 +42,9 @@ func allRungs() []*rung {
 			env: []string{"BATON_SIM_SEEDS=300"}, limit: 3 * time.Minute, replay: []string{"-test.run=^TestSeeds$", "-seeds=1"}},
 		{name: "crash", targets: []string{"sim"}, seeds: "^TestCrashPoints$",
 			env: []string{"BATON_SIM_POINTS=250"}, limit: 4 * time.Minute, replay: []string{"-test.run=^TestCrashPoints$"}},
+		{name: "answers", targets: []string{"whatif", "explain"}, about: []string{"whatif", "snapshot", "explain"}, limit: time.Minute},
+		{name: "foretold", targets: []string{"sim"}, seeds: "^TestWhatIf$", about: []string{"whatif", "snapshot"}, env: []string{"BATON_WHATIF_SEEDS=60"},
+			limit: 3 * time.Minute, replay: []string{"-test.run=^TestWhatIf$", "-seeds=1"}},
 	}
 }
 
