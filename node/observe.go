@@ -165,3 +165,6 @@ func (c channelMetrics) RoundTrip(broker int32, kind planner.RequestKind, d time
 
 // Connected implements channel.Metrics.
 func (c channelMetrics) Connected(broker int32, up bool) { c.m.BrokerConnected(broker, up) }
+
+// Planned implements controller.Observer.
+func (o *observer) Planned(epoch.Fence, []*planner.Decision, []planner.Learned) {}
