@@ -86,6 +86,9 @@ func (d *directory) prepare() error {
 // origins returns the journals there are, oldest first.
 func (d *directory) origins() ([]Origin, error) {
 	entries, err := os.ReadDir(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

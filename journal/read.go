@@ -11,20 +11,11 @@ import (
 	"baton/journal/entry"
 )
 
-// Info is a journal that is here: this process's, an earlier one's, or a copy.
-type Info struct {
-	Origin string `json:"origin"`
-	First  uint64 `json:"first"`
-	Last   uint64 `json:"last"`
-	Bytes  int64  `json:"bytes"`
-	Live   bool   `json:"live,omitempty"` // it is being written, by this process
-}
-
 // ErrOff: there is no journal.
 var ErrOff = errors.New("no journal is kept: journal.dir is empty")
 
 // Journals lists those that are here and have entries, oldest first.
-func (j *Journal) Journals() ([]Info, error) {
+func (j *Journal) Journals() ([]entry.Info, error) {
 	if j == nil || j.o.Sink != nil {
 		return nil, ErrOff
 	}
@@ -32,7 +23,7 @@ func (j *Journal) Journals() ([]Info, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal.dir: %w", err)
 	}
-	var out []Info
+	var out []entry.Info
 	for _, o := range origins {
 		first, last, err := j.d.bounds(o)
 		if err != nil {
@@ -42,7 +33,7 @@ func (j *Journal) Journals() ([]Info, error) {
 		if err != nil {
 			return nil, fmt.Errorf("journal.dir: %w", err)
 		}
-		i := Info{Origin: o.String(), First: first, Last: last, Live: o == j.origin}
+		i := entry.Info{Origin: o.String(), First: first, Last: last, Live: o == j.origin}
 		for _, s := range ss {
 			i.Bytes += s.size
 		}

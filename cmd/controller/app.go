@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.errs)
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
-		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.devCommand(), a.versionCommand())
+		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.historyCommand(), a.whyCommand(), a.devCommand(), a.versionCommand())
 	for _, c := range root.Commands() {
 		nameVariables(c)
 	}

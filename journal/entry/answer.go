@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// Info is a journal that is here: this process's, an earlier one's, or a copy.
+type Info struct {
+	Origin string `json:"origin"`
+	First  uint64 `json:"first"`
+	Last   uint64 `json:"last"`
+	Bytes  int64  `json:"bytes"`
+	Live   bool   `json:"live,omitempty"` // it is being written, by this process
+}
+
 // Answer is what some Batons know, chosen by a Filter.
 type Answer struct {
 	Entries  []Entry   `json:"entries"` // in order of time
@@ -15,6 +24,8 @@ type Answer struct {
 	Unreached []string `json:"unreached"`
 	// Missing names what is known to be lacking in Journals.
 	Missing []string `json:"missing"`
+	// Gone names Batons that are not running, and how much is known of their journals.
+	Gone []string `json:"gone"`
 }
 
 // Holding is which part of a journal somebody has.
@@ -36,11 +47,12 @@ func (h *Holding) Saw(seq uint64) {
 
 // Merge puts answers of several Batons to one filter together: copies of an entry count once.
 func Merge(f Filter, answers ...Answer) Answer {
-	out := Answer{Entries: []Entry{}, Journals: []Holding{}, Unreached: []string{}, Missing: []string{}}
+	out := Answer{Entries: []Entry{}, Journals: []Holding{}, Unreached: []string{}, Missing: []string{}, Gone: []string{}}
 	held := map[string]*Holding{}
 	for _, a := range answers {
 		out.Entries = append(out.Entries, a.Entries...)
 		out.Unreached = append(out.Unreached, a.Unreached...)
+		out.Gone = append(out.Gone, a.Gone...)
 		for _, h := range a.Journals {
 			if held[h.Origin] == nil {
 				held[h.Origin] = &Holding{Origin: h.Origin}

@@ -13,11 +13,14 @@ type Filter struct {
 	Partition *int32 // of Topic
 	Since     time.Time
 	Until     time.Time
-	Limit     int // the newest so many
+	Limit     int  // the newest so many
+	Tellings  bool // also what brokers were told and answered
 }
 
 // Of returns the filter for all of one partition's entries.
-func Of(id partition.ID) Filter { return Filter{Topic: id.Topic, Partition: &id.Number} }
+func Of(id partition.ID) Filter {
+	return Filter{Topic: id.Topic, Partition: &id.Number, Tellings: true}
+}
 
 // Selector applies a Filter to the entries of one journal, in their order. What an answer is about is in the request.
 type Selector struct {
@@ -39,6 +42,9 @@ func (s *Selector) MayMatch(text []byte) bool {
 // Select narrows an entry to what was asked for; ok is false if nothing is left.
 func (s *Selector) Select(e Entry) (_ Entry, ok bool) {
 	if e.At.Before(s.f.Since) || !s.f.Until.IsZero() && e.At.After(s.f.Until) {
+		return e, false
+	}
+	if !s.f.Tellings && (e.Kind == Told || e.Kind == Answered) {
 		return e, false
 	}
 	if s.f.Topic == "" {
