@@ -225,3 +225,18 @@ func (c *Copy) Close() error { return c.a.close() }
 
 // Room is how many bytes copies may take.
 func (j *Journal) Room() int64 { return j.d.max }
+
+// Read calls f with each entry of records, as a Sink got them, and counts what is damaged.
+func Read(r io.Reader, f func(entry.Entry)) (damaged int, err error) {
+	bad := 0
+	_, damaged, err = scan(r, func(_ uint64, text, _ []byte) bool {
+		var e entry.Entry
+		if json.Unmarshal(text, &e) != nil {
+			bad++
+			return true
+		}
+		f(e)
+		return true
+	})
+	return damaged + bad, err
+}
