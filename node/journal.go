@@ -122,7 +122,7 @@ func (n *Node) History(ctx context.Context, f entry.Filter, local bool) (entry.A
 	return a, ctx.Err()
 }
 
-// gone says of Batons that do not run, and of earlier processes of those that do, up to where their journal is known.
+// gone says of Batons that do not run up to where their journal is known.
 func (n *Node) gone(journals []entry.Holding, others []zkstore.Member) []string {
 	running := map[int32]bool{n.id(): true}
 	for _, m := range others {
