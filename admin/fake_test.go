@@ -2,9 +2,13 @@ package admin
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
+	"baton/journal/entry"
 	"baton/snapshot"
 )
 
@@ -20,6 +24,9 @@ type fakeNode struct {
 	snapshot func(topics []string) (*snapshot.Document, error)
 	asked    []int32
 	reqs     []Request
+	answer   entry.Answer
+	filter   entry.Filter
+	local    bool
 }
 
 func (f *fakeNode) Status(context.Context) (Status, error) { return f.st, f.statErr }
@@ -59,3 +66,24 @@ func (f *fakeNode) Reload(context.Context) (applied, needsRestart []string, err 
 
 func (f *fakeNode) Alive() bool           { return !f.dead }
 func (f *fakeNode) Ready() (bool, string) { return f.notReady == "", f.notReady }
+
+func (f *fakeNode) History(_ context.Context, filter entry.Filter, local bool) (entry.Answer, error) {
+	f.filter, f.local = filter, local
+	return f.answer, f.statErr
+}
+
+func (f *fakeNode) Journals() ([]entry.Info, error) {
+	return []entry.Info{{Origin: "7-1", Last: 3}}, f.statErr
+}
+
+func (f *fakeNode) StreamJournal(ctx context.Context, w io.Writer, flush func() error, origin string, from uint64) error {
+	if f.statErr != nil {
+		return f.statErr
+	}
+	_, err := fmt.Fprintf(w, "%s from %d\n", origin, from)
+	if err = errors.Join(err, flush()); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -37,6 +37,7 @@ func (s *Server) handler(socket bool) http.Handler {
 	if s.opts.Gatherer != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{ErrorLog: zap.NewStdLog(s.log)}))
 	}
+	s.journalRoutes(mux, socket)
 	for path, f := range map[string]http.HandlerFunc{
 		PathTakeover: s.takeover, PathHandback: s.handback, PathHandover: s.handover,
 		PathReload: s.reload, PathLogLevel: s.logLevel, PathState: s.dumpState,

@@ -33,6 +33,10 @@ type Server struct {
 	mu      sync.Mutex
 	running string
 	taking  chan struct{} // slots: snapshots being taken and read
+	// reading and streaming are slots of readers of the journals.
+	reading, streaming chan struct{}
+	stopping           context.Context // ends when Run is to end
+	stop               context.CancelFunc
 
 	listeners map[string]net.Listener
 }
@@ -45,7 +49,10 @@ func NewServer(node Node, opts Options) *Server {
 	if opts.Level == (zap.AtomicLevel{}) {
 		opts.Level = zap.NewAtomicLevel()
 	}
-	return &Server{opts: opts, node: node, log: opts.Log, listeners: map[string]net.Listener{}, taking: make(chan struct{}, 4)}
+	stopping, stop := context.WithCancel(context.Background())
+	return &Server{stopping: stopping, stop: stop, opts: opts, node: node, log: opts.Log,
+		taking: make(chan struct{}, 4), reading: make(chan struct{}, maxReading), streaming: make(chan struct{}, maxStreaming), listeners: map[string]net.Listener{},
+	}
 }
 
 // Listen opens what is configured, so that a taken port or socket is found before anything else starts.
@@ -100,10 +107,11 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-errs:
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	s.stop()
+	stopped, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	for _, srv := range servers {
-		if e := srv.Shutdown(stop); e != nil {
+		if e := srv.Shutdown(stopped); e != nil {
 			_ = srv.Close()
 		}
 	}

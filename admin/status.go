@@ -25,6 +25,7 @@ type Node interface {
 	Alive() bool
 	// Ready reports whether the session is up and this instance leads with a loaded image or could; the text says why not.
 	Ready() (bool, string)
+	Journal
 }
 
 // AnyMember as the target of a handover means any other Baton.

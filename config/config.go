@@ -65,6 +65,8 @@ type Config struct {
 	AdminSocket                 string // path, "" = off
 	LogLevel, LogFormat         string // debug|info|warn|error, console|json
 	StateChangeLog              string // path, "" = off
+	JournalDir                  string // journal.dir, "" = off
+	JournalMaxBytes             int    // journal.max.bytes
 	InstanceName                string
 	MetricsLabels               []Label // sorted by name
 	securityInterBrokerProtocol string

@@ -61,7 +61,7 @@ func TestReload(t *testing.T) {
 		t.Error(got)
 	}
 	if got := fmt.Sprint(restart); got != `[admin.socket: "/tmp/baton-2000001.sock" -> "/tmp/baton-2000002.sock" `+
-		`log.format: "json" -> "console" node.id: "2000001" -> "2000002"]` {
+		`journal.dir: "/tmp/baton-2000001.journal" -> "/tmp/baton-2000002.journal" log.format: "json" -> "console" node.id: "2000001" -> "2000002"]` {
 		t.Error(got)
 	}
 	now := old.Reload(next)
@@ -71,7 +71,7 @@ func TestReload(t *testing.T) {
 	if old.LogLevel != "info" || old.UncleanLeaderElection {
 		t.Error("Reload changed the running Config")
 	}
-	if a, r := now.Reloadable(next); len(a) != 0 || len(r) != 3 {
+	if a, r := now.Reloadable(next); len(a) != 0 || len(r) != 4 {
 		t.Errorf("after Reload: %v %v", a, r)
 	}
 	for _, e := range now.Effective() {

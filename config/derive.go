@@ -30,6 +30,9 @@ func (l *loader) derive() {
 		}
 		l.c.AdminSocket = path
 	}
+	if _, ok := l.raw["journal.dir"]; !ok {
+		l.c.JournalDir = filepath.Join(l.env.tempDir, fmt.Sprintf("baton-%d.journal", l.c.NodeID))
+	}
 	l.warnPolicy("create.topic.policy.class.name", l.c.CreateTopicPolicy, "topics created")
 	l.warnPolicy("alter.config.policy.class.name", l.c.AlterConfigPolicy, "configs changed")
 }

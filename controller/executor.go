@@ -35,6 +35,9 @@ func newExecutor(t *Term) *executor {
 
 // carryOut starts a plan's effects; it never waits for I/O.
 func (x *executor) carryOut(p planner.Plan) error {
+	if len(p.Decisions)+len(p.Learned) > 0 {
+		x.term.observer.Planned(x.term.fence, p.Decisions, p.Learned)
+	}
 	for _, n := range p.Notes {
 		x.term.observer.Note(x.term.fence, n)
 	}

@@ -156,6 +156,9 @@ type fakeObserver struct {
 	notes  []planner.Note
 	events map[string]int
 	stats  int
+
+	decided []*planner.Decision
+	learned []planner.Learned
 }
 
 func (f *fakeObserver) Note(_ epoch.Fence, n planner.Note) {
@@ -173,8 +176,15 @@ func (f *fakeObserver) Event(name string, _, _ time.Duration) {
 	f.events[name]++
 }
 
-func (f *fakeObserver) QueueSize(int)                               {}
-func (f *fakeObserver) Sending(epoch.Fence, planner.Request)        {}
+func (f *fakeObserver) QueueSize(int)                        {}
+func (f *fakeObserver) Sending(epoch.Fence, planner.Request) {}
+
+func (f *fakeObserver) Planned(_ epoch.Fence, decided []*planner.Decision, learned []planner.Learned) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.decided, f.learned = append(f.decided, decided...), append(f.learned, learned...)
+}
+
 func (f *fakeObserver) Answered(epoch.Fence, planner.BrokerReplied) {}
 
 func (f *fakeObserver) Stats(planner.Stats) {

@@ -40,6 +40,8 @@ type Channels interface {
 // Observer hears what happens, for logs and metrics; it must not block.
 type Observer interface {
 	Note(fence epoch.Fence, n planner.Note)
+	// Planned hears what was decided before it is written, and what came of earlier writes.
+	Planned(fence epoch.Fence, decided []*planner.Decision, learned []planner.Learned)
 	Event(name string, waited, took time.Duration)
 	QueueSize(n int)
 	Sending(fence epoch.Fence, r planner.Request)

@@ -39,6 +39,9 @@ type ownSet struct {
 	conflicts, reclaims, claims, loopBusy, resigns                prometheus.Counter
 	roundTrip                                                     *prometheus.HistogramVec
 	endpointTime                                                  *prometheus.HistogramVec
+	journalEntries, journalDropped                                prometheus.Counter
+	journalFailing, journalUncopied                               prometheus.Gauge
+	journalBytes                                                  *prometheus.GaugeVec
 }
 
 func (s *Set) initOwn() {
@@ -74,6 +77,12 @@ func (s *Set) initOwn() {
 	o.endpointTime = register(s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "baton_endpoint_request_seconds",
 		Help: "Time from reading a request to writing its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "how"}))
 	o.endpointConns = s.gauge("baton_endpoint_connections", "Open connections of brokers and clients.")
+
+	o.journalEntries = s.counter("baton_journal_entries_total", "Entries written to the journal.")
+	o.journalDropped = s.counter("baton_journal_dropped_total", "Steps of the controller that are not in the journal: they came too fast, or the disk failed.")
+	o.journalFailing = s.gauge("baton_journal_failing", "1 while the journal cannot be written.")
+	o.journalUncopied = s.gauge("baton_journal_uncopied_members", "Other live Batons whose journal this one cannot copy at the moment.")
+	o.journalBytes = s.gauges("baton_journal_bytes", "Size of the journals on this disk: own ones, and copies of other Batons'.", "kind")
 
 	o.loopBusy = s.counter("baton_loop_busy_seconds_total", "Time the event loop spent handling events; its rate is the loop's saturation.")
 	o.lastProgress = s.gauge("baton_loop_last_progress_timestamp_seconds", "When the event loop last finished an event, as Unix time.")

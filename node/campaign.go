@@ -107,6 +107,7 @@ func (n *Node) act(ctx, inner context.Context, s session) {
 	switch todo {
 	case resign:
 		n.log.Warn("resigning", zap.String("reason", why))
+		n.recordRole(v.Epoch, "Baton %d resigns: %s", n.id(), why)
 		n.endTerm(errors.New(why), false)
 		n.setReason(why)
 	case consent:
@@ -200,6 +201,7 @@ func (n *Node) claim(ctx, inner context.Context, s session, v zkstore.RoleView, 
 		return
 	}
 	n.metrics.ClaimPhase(metrics.PhaseClaim, time.Since(start))
+	n.recordRole(int32(fence.Epoch), "Baton %d (%s) claimed /controller: %s", n.id(), n.config().InstanceName, why)
 	n.log.Info("claimed /controller", zap.Stringer("fence", fence), zap.String("reason", why), zap.Duration("took", time.Since(start)))
 	n.mu.Lock()
 	n.cleared = v.Hold
@@ -219,6 +221,7 @@ func (n *Node) backOff() {
 // that a process that can lead does.
 func (n *Node) ended(ctx context.Context, s session, t *controller.Term, err error) {
 	lost := errors.Is(err, errEnded) || isLost(err)
+	n.recordRole(int32(t.Fence().Epoch), "Baton %d (%s) does not lead any more: %v", n.id(), n.config().InstanceName, err)
 	n.mu.Lock()
 	if n.term == t {
 		n.term = nil

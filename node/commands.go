@@ -35,7 +35,9 @@ func (n *Node) ready(ctx context.Context) (session, zkstore.RoleView, error) {
 }
 
 // Takeover clears the hold and claims, also from a broker if this process is a standby.
-func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(string)) error {
+func (n *Node) Takeover(ctx context.Context, req admin.Request, progress func(string)) (err error) {
+	begun := time.Now()
+	defer func() { n.recordCommand("takeover", req, begun, err) }()
 	_, v, err := n.ready(ctx)
 	if err != nil {
 		return err
@@ -113,8 +115,9 @@ func (n *Node) awaitLoaded(ctx context.Context, t *controller.Term, progress fun
 // Handback gives the role to Kafka's own controller and keeps every Baton from taking
 // it until a takeover. Order: hold, finish the writes in flight, fenced delete of
 // /controller, wait for a broker's claim and its first UpdateMetadata.
-func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(string)) (admin.Handback, error) {
+func (n *Node) Handback(ctx context.Context, req admin.Request, progress func(string)) (_ admin.Handback, err error) {
 	start := time.Now()
+	defer func() { n.recordCommand("handback", req, start, err) }()
 	s, v, err := n.ready(ctx)
 	if err != nil {
 		return admin.Handback{}, err
@@ -193,7 +196,9 @@ func (n *Node) awaitAnnounced(ctx context.Context, id int32) error {
 }
 
 // Handover gives the role to another Baton, or asks the holder to give it to one.
-func (n *Node) Handover(ctx context.Context, to int32, req admin.Request, progress func(string)) error {
+func (n *Node) Handover(ctx context.Context, to int32, req admin.Request, progress func(string)) (err error) {
+	begun := time.Now()
+	defer func() { n.recordCommand(fmt.Sprintf("handover to %d", to), req, begun, err) }()
 	s, v, err := n.ready(ctx)
 	if err != nil {
 		return err

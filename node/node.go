@@ -11,6 +11,7 @@ import (
 	"baton/config"
 	"baton/controller"
 	"baton/internal/version"
+	"baton/journal"
 	"baton/metrics"
 	"baton/planner"
 	"baton/server"
@@ -24,6 +25,8 @@ type Node struct {
 	log     *zap.Logger
 	metrics *metrics.Set
 	states  *statelog.Writer // nil: no state-change log
+	journal *journal.Journal // nil: none is kept
+	adminAt string           // where other Batons reach our admin endpoints, empty if nowhere
 	load    func() (*config.Config, error)
 	network Network
 	notes   func(int32, planner.Note) // nil: nobody listens
@@ -69,6 +72,7 @@ type Options struct {
 	Log     *zap.Logger
 	Metrics *metrics.Set
 	States  *statelog.Writer
+	Journal *journal.Journal // the Node runs it
 	// Load reads the configuration again, for Reload.
 	Load  func() (*config.Config, error)
 	Level zap.AtomicLevel
@@ -80,7 +84,7 @@ type Options struct {
 
 // New returns a node that does nothing yet.
 func New(cfg *config.Config, o Options) *Node {
-	n := &Node{log: o.Log, metrics: o.Metrics, states: o.States, load: o.Load, level: o.Level, started: time.Now(),
+	n := &Node{log: o.Log, metrics: o.Metrics, states: o.States, journal: o.Journal, load: o.Load, level: o.Level, started: time.Now(),
 		wake: make(chan struct{}, 1), acting: make(chan struct{}, 1), stopped: make(chan struct{}), changed: make(chan struct{}),
 		version: version.Get().Version, check: newCrossCheck(nil), reason: "not connected to ZooKeeper yet"}
 	n.cfg.Store(cfg)
@@ -107,8 +111,14 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- n.server.Serve(serving) }()
+	journalled := make(chan struct{})
+	go func() { n.journal.Run(serving); close(journalled) }()
+	copied := make(chan struct{})
+	go func() { n.copyJournals(serving); close(copied) }()
 	n.takePart(ctx)
 	stop()
+	<-journalled
+	<-copied
 	return <-served
 }
 

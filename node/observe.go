@@ -12,7 +12,7 @@ import (
 	"baton/statelog"
 )
 
-// observer turns what a term does into log lines, metrics and the state-change log.
+// observer turns what a term does into log lines, metrics, the state-change log and the journal.
 type observer struct {
 	node    *Node
 	id      int32
@@ -42,6 +42,7 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	log, m := o.node.log, o.node.metrics
 	o.node.states.Note(o.identity(f), n)
 	o.node.note(int32(f.Epoch), n)
+	o.node.journal.Note(int32(f.Epoch), n)
 	switch n.Kind {
 	case planner.NoteElection:
 		m.Election(string(n.Strategy))
@@ -89,11 +90,13 @@ func (o *observer) QueueSize(n int) { o.node.metrics.EventQueueSize(n) }
 // Sending implements controller.Observer.
 func (o *observer) Sending(f epoch.Fence, r planner.Request) {
 	o.node.states.Sending(o.identity(f), r)
+	o.node.journal.Sending(int32(f.Epoch), r)
 }
 
 // Answered implements controller.Observer.
 func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 	o.node.states.Answered(o.identity(f), a.Kind, a)
+	o.node.journal.Answered(int32(f.Epoch), a)
 }
 
 // Stats implements controller.Observer.
@@ -165,3 +168,8 @@ func (c channelMetrics) RoundTrip(broker int32, kind planner.RequestKind, d time
 
 // Connected implements channel.Metrics.
 func (c channelMetrics) Connected(broker int32, up bool) { c.m.BrokerConnected(broker, up) }
+
+// Planned implements controller.Observer.
+func (o *observer) Planned(f epoch.Fence, decided []*planner.Decision, learned []planner.Learned) {
+	o.node.journal.Planned(int32(f.Epoch), decided, learned)
+}

@@ -85,7 +85,7 @@ func (n *Node) runSession(ctx context.Context) error {
 		return fmt.Errorf("preparing ZooKeeper: %w", err)
 	}
 	host, _ := os.Hostname()
-	me := zkstore.Member{ID: n.id(), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid()}
+	me := zkstore.Member{ID: n.id(), BatonInfo: n.info(), Mode: string(c.Mode), Host: host, PID: os.Getpid(), Admin: n.adminAt}
 	if err := s.Register(ctx, me); err != nil {
 		return err
 	}

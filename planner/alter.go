@@ -17,6 +17,7 @@ import (
 type alterCall struct {
 	token   uint64
 	broker  int32
+	asked   Asked
 	version int16
 	open    int
 	done    bool
@@ -60,7 +61,8 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 		m.reply(token, AlterPartitionReply{Err: kerr.StaleBrokerEpoch})
 		return
 	}
-	call := &alterCall{token: token, broker: c.Broker, version: c.Version, open: len(c.Items)}
+	call := &alterCall{token: token, broker: c.Broker, version: c.Version, open: len(c.Items),
+		asked: Asked{Cause: fmt.Sprintf("AlterPartition of broker %d", c.Broker)}}
 	call.reply.Items = make([]AlterItemReply, len(c.Items))
 	for i, it := range c.Items {
 		name := it.Topic
@@ -113,8 +115,11 @@ func (m *Machine) alter(it *alterItem) {
 	}
 	switch verdict {
 	case isr.Accept:
-		m.propose(&change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
-			from: p.State, view: m.im.View(), alter: it})
+		c := &change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+			from: p.State, view: m.im.View(), alter: it}
+		c.decision.Replicas = partition.Consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
+			Standing: func(b int32) partition.Standing { return m.im.Standing(p, b) }}, next)
+		m.propose(c)
 	case isr.Current:
 		m.answerAlter(it, nil, p.State.LeaderAndISR)
 	case isr.Ahead:

@@ -114,7 +114,9 @@ func (m *Machine) brokerGone(id int32) {
 }
 
 func (m *Machine) noteBroker(id int32, text string) {
-	m.note(Note{Kind: NoteBroker, Broker: id, Text: fmt.Sprintf("broker %d %s", id, text)})
+	text = fmt.Sprintf("broker %d %s", id, text)
+	m.because = append(m.because, text)
+	m.note(Note{Kind: NoteBroker, Broker: id, Text: text})
 }
 
 // logDirFailed asks the brokers which replicas they lost: a LeaderAndIsr for all of
@@ -149,7 +151,11 @@ func (m *Machine) replicaDir(broker int32, id partition.ID, failed bool) {
 	} else {
 		p.Dirs = slices.DeleteFunc(slices.Clone(p.Dirs), func(d int32) bool { return d == broker })
 	}
-	m.note(Note{Kind: NoteDirectory, Broker: broker, Partition: id, Text: fmt.Sprintf("replica %d of %v %s", broker, id, text)})
+	text = fmt.Sprintf("replica %d of %v %s", broker, id, text)
+	if len(m.because) < maxBecause {
+		m.because = append(m.because, text)
+	}
+	m.note(Note{Kind: NoteDirectory, Broker: broker, Partition: id, Text: text})
 	m.announceMetadata(id)
 	m.touch(id)
 }

@@ -17,6 +17,8 @@ type change struct {
 	view     int64 // broker registrations taken into account
 	alter    *alterItem
 	wanted   *election // that it is held for, nil if none
+	decision Decision  // for the record
+	at       Millis    // when it was decided
 	// missed: a newer version was read while the write was under way.
 	missed bool
 }
@@ -32,8 +34,10 @@ func (m *Machine) decide(id partition.ID) {
 	switch {
 	case p == nil || p.Broken != "" || t.Held != "":
 		m.refuseElections(id)
+		delete(m.overdue, id)
 		return
 	case m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
+		m.postponed(id)
 		return
 	case m.namesBaton(p.Assignment.Replicas):
 		return // until the topic's repair is acknowledged, or a broker is there to repair with
@@ -55,6 +59,7 @@ func (m *Machine) decide(id partition.ID) {
 	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
 		allowed, known := m.uncleanAllowed(id.Topic)
 		if !known {
+			m.postponed(id)
 			return // decided when the topic's configuration has been read
 		}
 		in.AllowUnclean = in.AllowUnclean || allowed
@@ -70,21 +75,31 @@ func (m *Machine) decide(id partition.ID) {
 	}
 	if why == partition.Keep {
 		m.dismiss(id, p)
+		delete(m.overdue, id)
 		return
 	}
-	m.propose(&change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
-		from: p.State, strategy: why, view: m.im.View(), wanted: wanted})
+	c := &change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+		from: p.State, strategy: why, view: m.im.View(), wanted: wanted}
+	c.decision.Replicas = partition.Consider(in, next)
+	if next.Leader == isr.NoLeader || why == partition.Unclean {
+		c.decision.Unclean = m.uncleanSays(id)
+	}
+	m.propose(c)
 }
 
 // initialise makes the first state of a new partition (04.3); without a live replica
 // it stays new until one registers.
 func (m *Machine) initialise(id partition.ID, p *cluster.Partition) {
-	first, ok := partition.First(p.Assignment.Replicas, func(b int32) partition.Standing { return m.im.Standing(p, b) })
+	in := partition.Input{Replicas: p.Assignment.Replicas, Current: isr.LeaderAndISR{Leader: isr.NoLeader},
+		Standing: func(b int32) partition.Standing { return m.im.Standing(p, b) }}
+	first, ok := partition.First(in.Replicas, in.Standing)
 	if !ok {
 		return
 	}
-	m.propose(&change{id: id, next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
-		from: partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: isr.NoLeader}}, strategy: partition.Initial, view: m.im.View()})
+	c := &change{id: id, next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
+		from: partition.State{LeaderAndISR: in.Current}, strategy: partition.Initial, view: m.im.View()}
+	c.decision.Replicas = partition.Consider(in, first)
+	m.propose(c)
 }
 
 // outsiderLives reports whether a live replica outside the ISR could lead if the
@@ -150,6 +165,7 @@ func (m *Machine) propose(c *change) {
 	} else {
 		m.write(CreateState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
 	}
+	m.decided(c, !p.Known)
 }
 
 // breaks names the invariant a change would break, empty if none.
@@ -189,6 +205,7 @@ func (m *Machine) stateCommitted(c *change, r Result) {
 		// look as if it had been decided with what we know now.
 		r.Outcome, r.Version = Applied, int32(f.State.PartitionEpoch)
 	}
+	m.learned(c, r)
 	switch r.Outcome {
 	case Applied:
 		m.stateApplied(c, p, r)

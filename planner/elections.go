@@ -44,6 +44,7 @@ const (
 type election struct {
 	kind    ElectionType
 	cause   string
+	asker   Asked
 	queue   []partition.ID // not taken up yet
 	wanted  int            // taken up and not settled
 	telling []partition.ID // elected, and perhaps not told to all brokers
@@ -68,7 +69,7 @@ func (e *election) open() bool { return len(e.queue)+e.wanted > 0 }
 
 // electLeaders starts the elections of a call (07.3).
 func (m *Machine) electLeaders(token uint64, c ElectLeaders) {
-	e := &election{kind: c.Type, cause: causeCall, token: token, all: c.All, deadline: m.now + max(c.Timeout, 0),
+	e := &election{kind: c.Type, cause: causeCall, asker: Asked{Who: c.Who, Why: c.Why}, token: token, all: c.All, deadline: m.now + max(c.Timeout, 0),
 		results: map[partition.ID]*ElectionResult{}}
 	if c.All {
 		m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
@@ -84,7 +85,7 @@ func (m *Machine) electLeaders(token uint64, c ElectLeaders) {
 }
 
 func (m *Machine) startElection(e *election) {
-	e.until = max(e.deadline, m.now+electionPatience)
+	e.until, e.asker.Cause = max(e.deadline, m.now+electionPatience), e.cause
 	m.elections = append(m.elections, e)
 }
 

@@ -248,6 +248,7 @@ type ElectLeaders struct {
 	Partitions []partition.ID
 	All        bool // all partitions; those that need no election are left out of the reply
 	Timeout    Millis
+	Who, Why   string // who asks, as far as known; for the record
 }
 
 // NewTopic is one topic to create. Either Assignment is set, or Partitions and

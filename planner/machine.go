@@ -22,6 +22,13 @@ type Machine struct {
 	plan   Plan
 	seq    uint64
 
+	// What the step is about, for its decisions: event, and what it was found to mean. cause
+	// is made of both; overdue are the causes of partitions that have to wait for a decision.
+	event   Event
+	because []string
+	cause   *Trigger
+	overdue map[partition.ID]*Trigger
+
 	// dirty partitions are looked at again before the step ends.
 	dirty map[partition.ID]struct{}
 	// retry holds partitions whose write failed, until when.
@@ -105,8 +112,8 @@ func New() *Machine {
 func (m *Machine) reset() {
 	plan, seq := m.plan, m.seq // Results of an earlier role must never be taken for this one's
 	*m = Machine{
-		plan: plan, seq: seq, now: m.now, im: cluster.NewImage(nil),
-		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{},
+		plan: plan, seq: seq, now: m.now, event: m.event, im: cluster.NewImage(nil),
+		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{}, overdue: map[partition.ID]*Trigger{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
 		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
@@ -136,6 +143,7 @@ func (m *Machine) View() View {
 func (m *Machine) Step(now Millis, ev Event) Plan {
 	m.now = now
 	m.plan = Plan{}
+	m.event, m.because, m.cause = ev, m.because[:0], nil
 	if c, ok := ev.(Claimed); ok {
 		m.claim(c)
 	} else if m.active {

@@ -20,6 +20,9 @@ type Plan struct {
 	Requests []Request
 	Replies  []Reply
 	Notes    []Note
+	// Decisions explains the state writes among Writes, Learned what came of earlier ones.
+	Decisions []*Decision
+	Learned   []Learned
 	// Resign is non-empty when the machine must not go on: a broken invariant.
 	Resign string
 	// Reclaim: a broker knows a higher controller epoch than ours. Verify the fence in

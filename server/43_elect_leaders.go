@@ -23,6 +23,9 @@ func electLeadersAPI() api {
 
 func electLeaders(ctx context.Context, r *request, req *kmsg.ElectLeadersRequest) (kmsg.Response, error) {
 	call := planner.ElectLeaders{Type: planner.ElectionType(req.ElectionType), All: req.Topics == nil, Timeout: planner.Millis(req.TimeoutMillis)}
+	if r.client != "" {
+		call.Who = fmt.Sprintf("a client with id %q", r.client)
+	}
 	if req.Version == 0 {
 		call.Type = planner.Preferred
 	}

@@ -101,6 +101,9 @@ func (w *world) run(live func(context.Context) error) (r Result) {
 	if err == nil {
 		err = w.broken() // while all came to its end
 	}
+	if err == nil {
+		err = w.journalled()
+	}
 	r.Well = w.well
 	r.Err, r.Trace, r.Writes, r.Epochs = err, w.trace.text(), w.history.Writes(), w.history.Role().Epoch
 	return r

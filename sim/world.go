@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"baton/config"
 	"baton/e2e/load"
+	"baton/journal"
 	"baton/metrics"
 	"baton/node"
 	"baton/partition"
@@ -61,6 +63,9 @@ type world struct {
 	acked   int           // once the load has ended
 	well    time.Duration // as in Result
 	wg      sync.WaitGroup
+
+	states   []written       // by Batons, in order; the history's lock guards it
+	journals []*bytes.Buffer // of each life of a Baton
 
 	mu         sync.Mutex
 	forced     map[int64]bool // sessions that a fault has ended before their time
@@ -130,6 +135,7 @@ func (w *world) open() error {
 	w.trace, w.net, w.history = newTrace(), simbroker.NewMemory(), history.New()
 	w.cuts, w.forced, w.asked = map[[2]string]bool{}, map[int64]bool{}, newAsked()
 	w.history.DemandFence()
+	w.history.OnState = func(id partition.ID, s history.State) { w.states = append(w.states, written{id, s}) }
 	w.net.Delay(w.cfg.Seed, w.mix.latency)
 	w.trace.add("seed %d: %v", w.cfg.Seed, w.mix)
 	zk, err := zkserver.New(zkserver.Options{TickTime: time.Second, OnTxn: func(x *zkserver.Txn) {
@@ -208,7 +214,10 @@ func (w *world) startBaton(b *baton) error {
 		log = traceLogger(w.trace, b.host())
 	}
 	b.net = &processNetwork{Network: w.net.Host(b.host()), w: w, host: b.host()}
-	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: b.net})
+	records := &bytes.Buffer{} // the journal's own until the node has ended
+	w.journals = append(w.journals, records)
+	n := node.New(cfg, node.Options{Log: log, Metrics: set, Level: zap.NewAtomicLevel(), Network: b.net,
+		Journal: journal.New(journal.Options{Sink: records, Baton: b.id, Log: log, Metrics: set.Journal()})})
 	ctx, cancel := context.WithCancel(context.Background())
 	w.wg.Go(func() {
 		if err := n.Run(ctx); err != nil {

@@ -87,9 +87,13 @@ type memberJSON struct {
 	Mode string `json:"mode"`
 	Host string `json:"host"`
 	PID  int    `json:"pid"`
+
+	Admin string `json:"admin,omitempty"`
 }
 
-func encodeMember(m Member) []byte { return mustJSON(memberJSON{m.BatonInfo, m.Mode, m.Host, m.PID}) }
+func encodeMember(m Member) []byte {
+	return mustJSON(memberJSON{m.BatonInfo, m.Mode, m.Host, m.PID, m.Admin})
+}
 
 func decodeMember(data []byte) (Member, error) {
 	o, err := parseObject(data)
@@ -107,7 +111,10 @@ func decodeMember(data []byte) (Member, error) {
 	if m.Host, _, err = field[string](o, "host", kindString); err != nil {
 		return m, err
 	}
-	m.PID, _, err = field[int](o, "pid", "an integer")
+	if m.PID, _, err = field[int](o, "pid", "an integer"); err != nil {
+		return m, err
+	}
+	m.Admin, _, err = field[string](o, "admin", kindString)
 	return m, err
 }
 

@@ -26,6 +26,8 @@ type Member struct {
 	Mode string // standby | active
 	Host string
 	PID  int
+	// Admin is where other Batons reach its admin endpoints, host:port; empty if nowhere.
+	Admin string
 }
 
 // Hold is the content of /baton/hold: no Baton claims while it exists.

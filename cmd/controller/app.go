@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.in)
 	root.AddCommand(a.runCommand(), a.checkCommand(), a.configCommand(), a.takeoverCommand(), a.handbackCommand(),
 		a.handoverCommand(), a.electCommand(), a.statusCommand(), a.snapshotCommand(), a.whatifCommand(),
-		a.canStopCommand(), a.explainCommand(), a.devCommand(), a.versionCommand())
+		a.canStopCommand(), a.explainCommand(), a.historyCommand(), a.whyCommand(), a.devCommand(), a.versionCommand())
 	completion(root)
 	for _, c := range root.Commands() {
 		nameVariables(c)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"baton/check"
 	"baton/cluster"
 	"baton/config"
+	"baton/journal/entry"
 	"baton/planner"
 	"baton/snapshot"
 	"baton/zkstore"
@@ -31,6 +33,8 @@ type fakeNode struct {
 	to       int32
 	req      admin.Request
 	reloaded chan struct{}
+	answer   entry.Answer
+	filter   entry.Filter
 	run      func(ctx context.Context) error
 }
 
@@ -189,4 +193,17 @@ func sample() admin.Status {
 		BadZnodes: []admin.BadZnode{{Path: "/brokers/topics/x", Reason: "no JSON"}}, InProgress: []string{},
 		Alarms: []admin.Alarm{{When: at, Text: "broker 2 knows a higher epoch"}},
 	}
+}
+
+func (f *fakeNode) ServedAt(string) {}
+
+func (f *fakeNode) History(_ context.Context, filter entry.Filter, _ bool) (entry.Answer, error) {
+	f.filter = filter
+	return f.answer, f.err
+}
+
+func (f *fakeNode) Journals() ([]entry.Info, error) { return nil, f.err }
+
+func (f *fakeNode) StreamJournal(context.Context, io.Writer, func() error, string, uint64) error {
+	return f.err
 }

@@ -16,7 +16,7 @@ import (
 // newRealNode makes the node that `run` runs.
 func newRealNode(p parts) (node, error) {
 	return batonnode.New(p.config, batonnode.Options{
-		Log: p.log, Metrics: p.metrics, States: p.states, Level: p.level,
+		Log: p.log, Metrics: p.metrics, States: p.states, Journal: p.journal, Level: p.level,
 		Load: func() (*config.Config, error) {
 			c, _, err := p.load()
 			return c, err

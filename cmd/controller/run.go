@@ -17,6 +17,7 @@ import (
 	"baton/admin"
 	"baton/config"
 	"baton/internal/version"
+	"baton/journal"
 	"baton/metrics"
 	"baton/statelog"
 )
@@ -25,6 +26,8 @@ import (
 type node interface {
 	admin.Node
 	Run(ctx context.Context) error
+	// ServedAt says, before Run, at which address the admin endpoints are, empty if at none.
+	ServedAt(addr string)
 }
 
 // parts is what a node is made of.
@@ -35,6 +38,7 @@ type parts struct {
 	level   zap.AtomicLevel
 	metrics *metrics.Set
 	states  *statelog.Writer
+	journal *journal.Journal // nil: none is kept
 }
 
 // newNode makes a node; it starts nothing.
@@ -84,7 +88,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.newNode == nil {
 		return admin.Refused("this build has no node to run")
 	}
-	n, err := a.newNode(parts{config: cfg, load: a.load, log: log, level: level, metrics: set, states: states})
+	n, err := a.newNode(parts{config: cfg, load: a.load, log: log, level: level, metrics: set, states: states, journal: newJournal(cfg, log, set)})
 	if err != nil {
 		return err
 	}
@@ -92,6 +96,7 @@ func (a *app) run(ctx context.Context) error {
 	if err := srv.Listen(); err != nil {
 		return err
 	}
+	n.ServedAt(srv.Addr())
 	log.Info("starting", zap.String("version", build.Version), zap.String("commit", build.Commit), zap.Int("id", cfg.NodeID),
 		zap.String("name", cfg.InstanceName), zap.String("mode", string(cfg.Mode)), zap.String("admin.listener", srv.Addr()), zap.String("admin.socket", cfg.AdminSocket))
 	d := &daemon{node: n, admin: srv, log: log, states: states}
@@ -101,6 +106,14 @@ func (a *app) run(ctx context.Context) error {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+func newJournal(cfg *config.Config, log *zap.Logger, set *metrics.Set) *journal.Journal {
+	if cfg.JournalDir == "" {
+		return nil
+	}
+	return journal.New(journal.Options{Dir: cfg.JournalDir, MaxBytes: int64(cfg.JournalMaxBytes), Baton: int32(cfg.NodeID), //nolint:gosec // an id of 31 bits
+		Log: log.Named("journal"), Metrics: set.Journal()})
 }
 
 func labels(cfg *config.Config) map[string]string {

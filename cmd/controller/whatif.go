@@ -109,20 +109,6 @@ func gains(w io.Writer, list []whatif.Gain) {
 	})
 }
 
-func leader(id int32) string {
-	if id < 0 {
-		return "none"
-	}
-	return strconv.Itoa(int(id))
-}
-
-func arrow(before, after string) string {
-	if before == after {
-		return before
-	}
-	return before + " -> " + after
-}
-
 func ints(ids []int32) string {
 	out := make([]string, len(ids))
 	for i, id := range ids {

@@ -179,6 +179,7 @@ func (b *Baton) layOut(env kafka.Env) error {
 		"advertised.listeners": strings.Join(listeners, ","),
 		"admin.listener":       b.admin,
 		"admin.socket":         b.socket,
+		"journal.dir":          b.JournalDir(),
 	}
 	for k, v := range b.o.Sets {
 		b.sets[k] = v
@@ -216,6 +217,9 @@ func (b *Baton) AdminURL() string { return "http://" + b.admin }
 
 // AdminSocket is the path of the socket for commands.
 func (b *Baton) AdminSocket() string { return b.socket }
+
+// JournalDir is where the Baton keeps its journal, beside its socket.
+func (b *Baton) JournalDir() string { return filepath.Join(filepath.Dir(b.socket), "journal") }
 
 // Get asks the admin listener.
 func (b *Baton) Get(ctx context.Context, path string) (status int, body string, err error) {

@@ -53,6 +53,7 @@ func rules() []rule {
 		rs = append(rs, r)
 	}
 	rs = append(rs, asking(), simulated())
+	rs = append(rs, records()...)
 	// Each core package may import those before it: the order is the order of ideas.
 	for i, p := range core {
 		r := rule{[]string{p}, map[string]string{}}
@@ -179,6 +180,18 @@ func simulated() rule {
 		r.banned["baton/"+p] = why
 	}
 	return r
+}
+
+// records: what an entry of the journal is may be known to all, where it is kept only to node and cmd, which wire it.
+func records() []rule {
+	const why = "what is made of entries is a function of them"
+	pure := rule{[]string{"journal/entry"}, map[string]string{"net": why, "os": why, "io": why, "sync": why, "context": why, "go.uber.org/zap": why}}
+	keeper := rule{[]string{"journal"}, map[string]string{"baton/metrics": "shell packages take a small interface of their own, so that tests need no registry"}}
+	for _, s := range append([]string{"controller", "node", "config"}, shell...) {
+		pure.banned["baton/"+s] = why
+		keeper.banned["baton/"+s] = "shell packages do not know each other; they meet in node"
+	}
+	return []rule{pure, keeper}
 }
 
 func (r rule) forbids(imp string) string {

@@ -87,6 +87,8 @@ const (
 type History struct {
 	// OnEvent, if set before the first transaction, hears what changes; it must not block.
 	OnEvent func(Event)
+	// OnState, likewise, hears of each state that is written while a Baton holds; it must not call back.
+	OnState func(partition.ID, State)
 
 	mu         sync.Mutex
 	changed    chan struct{} // closed and replaced at each transaction
@@ -235,6 +237,9 @@ func (h *History) topic(x *zkserver.Txn, c *zkserver.Change, parts []string, rem
 		}
 		s.Version, s.written = c.Version, time.Now()
 		h.checkState(x, id, s)
+		if h.OnState != nil && h.role.Baton {
+			h.OnState(id, s)
+		}
 		h.states[id] = s
 		h.writes++
 	}
