@@ -31,6 +31,7 @@ type session interface {
 	Register(ctx context.Context, m zkstore.Member) error
 	ReadBrokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error)
 	ReadClusterID(ctx context.Context) (string, error)
+	ReadFeatures(ctx context.Context) (version int32, enabled bool, err error)
 	ExpireTokens(ctx context.Context, fence epoch.Fence, now time.Time) (int, error)
 	// Store gives access to the cluster's data under a claim.
 	Store(fence epoch.Fence) controller.Store

@@ -235,6 +235,10 @@ func (s *fakeSession) ReadClusterID(ctx context.Context) (string, error) {
 	return "c", s.w.reach(ctx, s)
 }
 
+func (s *fakeSession) ReadFeatures(ctx context.Context) (int32, bool, error) {
+	return 3, true, s.w.reach(ctx, s)
+}
+
 func (s *fakeSession) WatchRole(ctx context.Context, callback func(zkstore.RoleView)) error {
 	for {
 		s.w.mu.Lock()

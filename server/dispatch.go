@@ -25,6 +25,7 @@ type header struct {
 	key, version int16
 	correlation  int32
 	body         int
+	clientID     string // empty if there is none
 }
 
 // request is one request on its way through a handler.
@@ -78,6 +79,9 @@ func apiTable() []api {
 func (s *Server) answer(ctx context.Context, listener string, frame []byte) (header, kmsg.Response, error) {
 	rh, body, err := wire.ParseRequestHeader(frame)
 	h := header{key: rh.Key, version: rh.Version, correlation: rh.CorrelationID, body: len(frame) - len(body)}
+	if rh.ClientID != nil {
+		h.clientID = *rh.ClientID
+	}
 	a := s.apis[h.key]
 	if len(frame) >= 8 && h.key == keyAPIVersions && (h.version < 0 || h.version > a.max) {
 		// Whatever follows in such a header: the client must learn what it may ask.

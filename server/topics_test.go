@@ -17,7 +17,7 @@ func TestDeleteTopicsMapsTheRequest(t *testing.T) {
 	r := newRig(t, 2, nil)
 	id := servertest.TopicID(0)
 	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
-		want := planner.DeleteTopics{Timeout: 1234, Topics: []planner.DoomedTopic{{Name: "a"}, {ID: id}, {ID: cluster.TopicID{9}}, {Name: "a"}}}
+		want := planner.DeleteTopics{Caller: caller(true), Timeout: 1234, Topics: []planner.DoomedTopic{{Name: "a"}, {ID: id}, {ID: cluster.TopicID{9}}, {Name: "a"}}}
 		if !reflect.DeepEqual(body, want) {
 			t.Errorf("call %+v", body)
 		}
@@ -78,7 +78,7 @@ func TestDeleteTopicsRefusals(t *testing.T) {
 func TestCreatePartitionsMapsTheRequest(t *testing.T) {
 	r := newRig(t, 2, nil)
 	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
-		want := planner.CreatePartitions{Timeout: 1234, ValidateOnly: true, Topics: []planner.MorePartitions{
+		want := planner.CreatePartitions{Caller: caller(true), Timeout: 1234, ValidateOnly: true, Topics: []planner.MorePartitions{
 			{Name: "a", Count: 4}, {Name: "b", Count: 5, Assignments: [][]int32{{2, 1}, {1}}}, {Name: "c", Count: 6, Assignments: [][]int32{}}}}
 		if !reflect.DeepEqual(body, want) {
 			t.Errorf("call %+v", body)
