@@ -126,3 +126,37 @@ func TestMetadataHasNoTopicThatIsBeingDeleted(t *testing.T) {
 		t.Errorf("by name: %v", got)
 	}
 }
+
+// Brokers are told of a partition when somebody leads it; until then nobody knows it, and no topic that has no other.
+func TestMetadataHasNoPartitionThatNobodyEverLed(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.view(t, func(v planner.View) {
+		unled := servertest.Topic("unled", servertest.TopicID(6), 1, []int32{1})
+		unled.Partitions[0].Known = false
+		v.Image.PutTopic(unled)
+		grown := servertest.Topic("grown", servertest.TopicID(7), 3, []int32{1})
+		grown.Partitions[1].Known = false
+		v.Image.PutTopic(grown)
+	})
+	p := r.dial(t)
+	for _, topic := range ask[*kmsg.MetadataResponse](p, metadataAll(12)).Topics {
+		switch *topic.Topic {
+		case "unled":
+			t.Error("it is listed")
+		case "grown":
+			if got := topic.Partitions; len(got) != 2 || got[0].Partition != 0 || got[1].Partition != 2 {
+				t.Errorf("partitions %+v", got)
+			}
+		}
+	}
+	byID := kmsg.NewPtrMetadataRequest()
+	byID.Version, byID.Topics = 12, []kmsg.MetadataRequestTopic{{TopicID: servertest.TopicID(6)}}
+	if got := ask[*kmsg.MetadataResponse](p, byID).Topics; got[0].ErrorCode != kerr.UnknownTopicID.Code {
+		t.Errorf("by id: %+v", got)
+	}
+	named := metadataFor(12, "unled", "grown")
+	named.AllowAutoTopicCreation = false
+	if got := codes(ask[*kmsg.MetadataResponse](p, named)); got["unled"] != kerr.UnknownTopicOrPartition.Code || got["grown"] != 0 {
+		t.Errorf("by name: %v", got)
+	}
+}
