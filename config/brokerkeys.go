@@ -43,8 +43,6 @@ controller.quorum.fetch.timeout.ms
 controller.quorum.request.timeout.ms
 controller.quorum.retry.backoff.ms
 controller.quorum.voters
-controller.quota.window.num
-controller.quota.window.size.seconds
 delegation.token.expiry.time.ms
 delegation.token.master.key
 delegation.token.max.lifetime.ms

@@ -48,6 +48,8 @@ type Config struct {
 	MinInsyncReplicas           int
 	AutoCreateTopics            bool          // auto.create.topics.enable
 	DeleteTopic                 bool          // delete.topic.enable
+	QuotaWindows                int           // controller.quota.window.num
+	QuotaWindowSize             time.Duration // controller.quota.window.size.seconds
 	TokenExpiryCheck            time.Duration // delegation.token.expiry.check.interval.ms
 	Log                         LogSettings
 	TieredStorage               bool // remote.log.storage.system.enable

@@ -38,6 +38,7 @@ func TestDefaultsAreKafkas(t *testing.T) {
 		"auto.create.topics.enable": "true", "delete.topic.enable": "true", "inter.broker.protocol.version": "3.9-IV0",
 		"security.inter.broker.protocol": "PLAINTEXT", "auto.leader.rebalance.enable": "true",
 		"leader.imbalance.check.interval.seconds": "300", "leader.imbalance.per.broker.percentage": "10",
+		"controller.quota.window.num": "11", "controller.quota.window.size.seconds": "1",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL",
 	}
 	for _, e := range mustParse(t, minimal).Effective() {

@@ -32,16 +32,16 @@ const (
 const maxBadPaths = 50
 
 type ownSet struct {
-	build, role, untold, connected, badPaths, claimPhase, members *prometheus.GaugeVec
-	badCount, leaseValid, epoch, underMinISR, underReplicated     prometheus.Gauge
-	lastProgress, reassigning, endpointConns, hold                prometheus.Gauge
-	elections, refused, alarms, retries, endpointRequests         *prometheus.CounterVec
-	conflicts, reclaims, claims, loopBusy, resigns                prometheus.Counter
-	roundTrip                                                     *prometheus.HistogramVec
-	endpointTime                                                  *prometheus.HistogramVec
-	journalEntries, journalDropped                                prometheus.Counter
-	journalFailing, journalUncopied                               prometheus.Gauge
-	journalBytes                                                  *prometheus.GaugeVec
+	build, role, untold, connected, badPaths, claimPhase, members    *prometheus.GaugeVec
+	badCount, leaseValid, epoch, underMinISR, underReplicated        prometheus.Gauge
+	lastProgress, reassigning, endpointConns, hold                   prometheus.Gauge
+	elections, refused, alarms, retries, endpointRequests, throttled *prometheus.CounterVec
+	conflicts, reclaims, claims, loopBusy, resigns                   prometheus.Counter
+	roundTrip                                                        *prometheus.HistogramVec
+	endpointTime                                                     *prometheus.HistogramVec
+	journalEntries, journalDropped                                   prometheus.Counter
+	journalFailing, journalUncopied                                  prometheus.Gauge
+	journalBytes                                                     *prometheus.GaugeVec
 }
 
 func (s *Set) initOwn() {
@@ -73,6 +73,7 @@ func (s *Set) initOwn() {
 		Help: "Time from sending a control request to its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "broker"}))
 	o.retries = s.counters("baton_control_request_retries_total", "Control requests that had to be sent again.", "api", "broker")
 
+	o.throttled = s.counters("baton_throttled_requests_total", "Requests whose client had to wait for its quota on controller_mutation_rate.", "api")
 	o.endpointRequests = s.counters("baton_endpoint_requests_total", "Requests that came in, by what became of them: served, proxied or refused.", "api", "how")
 	o.endpointTime = register(s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "baton_endpoint_request_seconds",
 		Help: "Time from reading a request to writing its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "how"}))
@@ -193,6 +194,9 @@ func (s *Set) RequestDone(api string, broker int32, d time.Duration) {
 func (s *Set) RequestRetried(api string, broker int32) {
 	s.own.retries.WithLabelValues(api, id(broker)).Inc()
 }
+
+// Throttled counts a request whose client has to wait for its quota. The api is a known name, as below.
+func (s *Set) Throttled(api string) { s.own.throttled.WithLabelValues(api).Inc() }
 
 // EndpointRequest counts a request that came in: how is served, proxied or refused. The api must be a known name: a
 // client chooses the number, so numbers would be series without bound.

@@ -30,6 +30,7 @@ type directory struct {
 
 	brokers    fresh[[]cluster.Broker]
 	cluster    fresh[string]
+	features   fresh[int64]
 	clusterErr string // why the cluster's id could not be read, as logged last
 
 	// Of whoever fetches:
@@ -48,6 +49,7 @@ func newDirectory(n *Node) *directory {
 	d := &directory{n: n, asked: map[int32]asked{}}
 	d.brokers = fresh[[]cluster.Broker]{good: directoryAge, read: d.readBrokers}
 	d.cluster = fresh[string]{good: math.MaxInt64, read: d.readClusterID} // it never changes
+	d.features = fresh[int64]{good: directoryAge, read: d.readFeatures, value: noFeatures}
 	return d
 }
 
@@ -163,4 +165,30 @@ func (d *directory) readClusterID(ctx context.Context) (string, bool) {
 		d.n.log.Error("clients are not told the cluster's id", zap.Error(err))
 	}
 	return id, id != ""
+}
+
+// noFeatures is the epoch of no /feature, and of one that is disabled.
+const noFeatures = -1
+
+// FeatureEpoch returns the version of /feature, as brokers say it.
+func (d *directory) FeatureEpoch() int64 {
+	if d.n.settings().FeatureVersion == 0 || d.n.currentSession() == nil {
+		return noFeatures // a failure would keep it from being read as soon as there is a session
+	}
+	return d.features.get()
+}
+
+func (d *directory) readFeatures(ctx context.Context) (int64, bool) {
+	s := d.n.currentSession()
+	if s == nil {
+		return noFeatures, false
+	}
+	version, enabled, err := s.ReadFeatures(ctx)
+	if err != nil {
+		d.n.log.Debug("reading the features' epoch failed", zap.Error(err))
+	}
+	if !enabled {
+		return noFeatures, err == nil
+	}
+	return int64(version), err == nil
 }

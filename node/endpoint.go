@@ -18,9 +18,10 @@ func (n *Node) serverConfig() server.Config {
 	c := n.config()
 	out := server.Config{
 		ID: n.id(), ClusterID: n.dir.ClusterID,
-		AutoCreate: func() bool { return n.config().AutoCreateTopics },
-		Features:   func() bool { return n.settings().FeatureVersion > 0 },
-		Offsets:    func() server.InternalTopic { return internalTopic(n.config().OffsetsTopic, 0) },
+		AutoCreate:   func() bool { return n.config().AutoCreateTopics },
+		Features:     func() bool { return n.settings().FeatureVersion > 0 },
+		FeatureEpoch: n.dir.FeatureEpoch,
+		Offsets:      func() server.InternalTopic { return internalTopic(n.config().OffsetsTopic, 0) },
 		Transactions: func() server.InternalTopic {
 			c := n.config()
 			return internalTopic(c.TransactionTopic, c.TransactionMinISR)
@@ -61,6 +62,9 @@ func (e endpointMetrics) Request(key int16, proxied bool, took time.Duration) {
 
 // Dropped implements server.Metrics.
 func (e endpointMetrics) Dropped(reason string) { e.m.EndpointRequest("none", "dropped: "+reason, 0) }
+
+// Throttled implements server.Metrics.
+func (e endpointMetrics) Throttled(key int16) { e.m.Throttled(kmsg.NameForKey(key)) }
 
 // Connections implements server.Metrics.
 func (e endpointMetrics) Connections(delta int) { e.m.EndpointConnections(delta) }

@@ -113,6 +113,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		RetryAfter:      500,
 		ToldWait:        3_000,
 
+		QuotaWindow:   planner.Millis(c.QuotaWindows) * planner.Millis(c.QuotaWindowSize.Milliseconds()),
 		AutoRebalance: c.AutoLeaderRebalance, RebalanceEvery: planner.Millis(c.ImbalanceCheckInterval.Milliseconds()), RebalancePercent: c.ImbalancePercentage,
 	}
 }

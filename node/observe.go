@@ -147,7 +147,7 @@ func kafkaState(event string) int {
 		return 11
 	case "DefaultsChanged":
 		return 13
-	case "TopicConfigRead":
+	case "TopicConfigRead", "QuotasChanged":
 		return 14
 	case "ISRChanged":
 		return 9

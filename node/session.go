@@ -32,6 +32,7 @@ type session interface {
 	ReadBrokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error)
 	ReadClusterID(ctx context.Context) (string, error)
 	ReadFacts(ctx context.Context, want zkstore.FactsWanted) (zkstore.Facts, error)
+	ReadFeatures(ctx context.Context) (version int32, enabled bool, err error)
 	ExpireTokens(ctx context.Context, fence epoch.Fence, now time.Time) (int, error)
 	// Store gives access to the cluster's data under a claim.
 	Store(fence epoch.Fence) controller.Store

@@ -239,6 +239,10 @@ func (s *fakeSession) ReadFacts(ctx context.Context, want zkstore.FactsWanted) (
 	return zkstore.Facts{Topics: make([]zkstore.DecidingConfig, len(want.Topics)), States: make([]time.Time, len(want.States))}, s.w.reach(ctx, s)
 }
 
+func (s *fakeSession) ReadFeatures(ctx context.Context) (int32, bool, error) {
+	return 3, true, s.w.reach(ctx, s)
+}
+
 func (s *fakeSession) WatchRole(ctx context.Context, callback func(zkstore.RoleView)) error {
 	for {
 		s.w.mu.Lock()

@@ -19,6 +19,7 @@ import (
 // REQUEST_TIMED_OUT for those that have none yet.
 type createCall struct {
 	itemsCall
+	mutations
 	body    CreateTopics
 	reply   CreateTopicsReply
 	waiting map[int]bool // for the end of another topic of that name
@@ -26,7 +27,7 @@ type createCall struct {
 }
 
 func (m *Machine) createTopics(token uint64, c CreateTopics) {
-	call := &createCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, waiting: map[int]bool{}, written: map[int]Millis{}}
+	call := &createCall{itemsCall: m.itemsCall(token, c.Timeout), mutations: mutations{caller: c.Caller}, body: c, waiting: map[int]bool{}, written: map[int]Millis{}}
 	call.reply.Topics = make([]NewTopicReply, len(c.Topics))
 	room := int32(maxNewPartitions)
 	likeIt := m.colliding()
@@ -50,6 +51,13 @@ func (m *Machine) create(call *createCall, i int, room int32, likeIt func(string
 		if err.code == kerr.TopicAlreadyExists && m.goesSoon(t.Name) && !call.body.ValidateOnly {
 			call.waiting[i], call.pending[i] = true, true
 		}
+		return 0
+	}
+	if !call.body.ValidateOnly {
+		err = m.charge(&call.mutations, len(parts))
+	}
+	if err != nil {
+		r.Err, r.Message = err.code, err.text
 		return 0
 	}
 	r.Err, r.Message = nil, ""
@@ -278,6 +286,7 @@ func (m *Machine) settleCreates() {
 				r.Err = kerr.RequestTimedOut // Kafka says nothing more
 			}
 		}
+		c.reply.Throttle = c.throttle(m.now)
 		m.reply(c.token, c.reply)
 		return true
 	})

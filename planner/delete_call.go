@@ -11,6 +11,7 @@ import (
 // that are not.
 type deleteCall struct {
 	itemsCall
+	mutations
 	body   DeleteTopics
 	reply  DeleteTopicsReply
 	marked map[int]bool // whose markers are written
@@ -20,7 +21,8 @@ type deleteCall struct {
 // deleteTopics marks topics for deletion, with Kafka's checks in their order (05.7).
 // Several requests may wait for the same topic.
 func (m *Machine) deleteTopics(token uint64, c DeleteTopics) {
-	call := &deleteCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, marked: map[int]bool{}, gone: map[int]Millis{}}
+	call := &deleteCall{itemsCall: m.itemsCall(token, c.Timeout), mutations: mutations{caller: c.Caller}, body: c, marked: map[int]bool{}, gone: map[int]Millis{}}
+	charged := map[string]*refusal{} // a topic that is named twice is paid for once
 	call.reply.Topics = make([]DeletedTopic, len(c.Topics))
 	for i, want := range c.Topics {
 		r := &call.reply.Topics[i]
@@ -39,6 +41,13 @@ func (m *Machine) deleteTopics(token uint64, c DeleteTopics) {
 		}
 		if t == nil || t.Deleting {
 			r.Err = kerr.UnknownTopicOrPartition // brokers do not know it any more, either
+			continue
+		}
+		if _, ok := charged[t.Name]; !ok {
+			charged[t.Name] = m.charge(&call.mutations, len(t.Partitions))
+		}
+		if err := charged[t.Name]; err != nil {
+			r.Err = err.code
 			continue
 		}
 		call.pending[i] = true
@@ -72,6 +81,7 @@ func (m *Machine) settleDeletes() {
 		for i := range c.pending {
 			c.reply.Topics[i].Err = kerr.RequestTimedOut
 		}
+		c.reply.Throttle = c.throttle(m.now)
 		m.reply(c.token, c.reply)
 		return true
 	})

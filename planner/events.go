@@ -13,6 +13,7 @@ import (
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
+	"baton/quota"
 	"baton/topicconfig"
 )
 
@@ -152,6 +153,19 @@ type DefaultsChanged struct {
 	Bad     string
 }
 
+// QuotasChanged is what was found anew of quotas on controller_mutation_rate under
+// /config/users and /config/clients.
+type QuotasChanged struct {
+	Read []QuotaRead
+	Bad  []Bad // all that could not be understood: what was last read of these holds
+}
+
+// QuotaRead is an entity's quota, in partitions a second; nil if it has none.
+type QuotaRead struct {
+	Entity quota.Entity
+	Rate   *float64
+}
+
 // PreferredRequested is /admin/preferred_replica_election: elections asked for by a tool
 // that talks to ZooKeeper.
 type PreferredRequested struct {
@@ -235,8 +249,16 @@ type AllocateProducerIDs struct {
 	BrokerEpoch epoch.Broker
 }
 
+// Caller is who made a call that a quota on controller_mutation_rate may hold back. Strict is
+// refused while a throttle time holds, others only get one.
+type Caller struct {
+	quota.Client
+	Strict bool
+}
+
 // CreateTopics (api 19), and auto-creation by Metadata or FindCoordinator.
 type CreateTopics struct {
+	Caller       Caller
 	Topics       []NewTopic
 	ValidateOnly bool
 	Timeout      Millis
@@ -267,6 +289,7 @@ type NewTopic struct {
 
 // DeleteTopics (api 20, v0–6).
 type DeleteTopics struct {
+	Caller  Caller
 	Topics  []DoomedTopic
 	Timeout Millis
 }
@@ -279,6 +302,7 @@ type DoomedTopic struct {
 
 // CreatePartitions (api 37, v0–3).
 type CreatePartitions struct {
+	Caller       Caller
 	Topics       []MorePartitions
 	ValidateOnly bool
 	Timeout      Millis
@@ -311,6 +335,7 @@ func (Committed) event()          {}
 func (Refreshed) event()          {}
 func (TopicConfigRead) event()    {}
 func (DefaultsChanged) event()    {}
+func (QuotasChanged) event()      {}
 func (PreferredRequested) event() {}
 func (Continue) event()           {}
 func (ChannelUp) event()          {}
@@ -356,6 +381,8 @@ type Settings struct {
 	RetryAfter      Millis
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
 	ToldWait        Millis // how long CreateTopics and ElectLeaders wait for sick brokers to hear of the outcome
+
+	QuotaWindow Millis // controller.quota.window.num × controller.quota.window.size.seconds: what may be saved up of a quota
 
 	AutoRebalance    bool   // auto.leader.rebalance.enable
 	RebalanceEvery   Millis // leader.imbalance.check.interval.seconds

@@ -7,6 +7,7 @@ import (
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
+	"baton/quota"
 )
 
 // Machine is the controller's state between events. It is owned by one goroutine.
@@ -81,6 +82,7 @@ type Machine struct {
 	uncleanDynamic *bool
 	blocks         map[uint64]struct{} // tokens of producer id calls under way
 	scrams         map[uint64]*scramCall
+	quotas         *quota.Limiter
 	reread         Millis // when broken states are read again
 	reads          map[partition.ID]*stateRead
 	handled        []string // notifications that are still to be deleted
@@ -120,7 +122,7 @@ func (m *Machine) reset() {
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, sameID: map[string]TopicRead{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
 		ledgers: map[int32]*ledger{}, waiting: map[partition.ID][]*alterItem{}, refenced: map[partition.ID]refence{},
-		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, reads: map[partition.ID]*stateRead{},
+		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, quotas: quota.New(), reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
 	}
@@ -194,6 +196,8 @@ func (m *Machine) handle(ev Event) {
 		m.topicConfigRead(e)
 	case DefaultsChanged:
 		m.defaultsChanged(e)
+	case QuotasChanged:
+		m.quotasChanged(e)
 	case PreferredRequested:
 		m.preferredRequested(e)
 	case Continue: // what settle does

@@ -18,14 +18,16 @@ import (
 // REQUEST_TIMED_OUT for the others.
 type growCall struct {
 	itemsCall
+	mutations
 	body    CreatePartitions
 	reply   CreatePartitionsReply
 	waiting map[int]int32 // that could not be written, with the version of the znode that was moved on from, or anyVersion
 	written map[int]Millis
+	paid    map[int]bool // decided again, a topic is not charged again
 }
 
 func (m *Machine) createPartitions(token uint64, c CreatePartitions) {
-	call := &growCall{itemsCall: m.itemsCall(token, c.Timeout), body: c, waiting: map[int]int32{}, written: map[int]Millis{}}
+	call := &growCall{itemsCall: m.itemsCall(token, c.Timeout), mutations: mutations{caller: c.Caller}, body: c, waiting: map[int]int32{}, written: map[int]Millis{}, paid: map[int]bool{}}
 	call.reply.Topics = make([]GrownTopic, len(c.Topics))
 	room := int32(maxNewPartitions)
 	for i, want := range c.Topics {
@@ -59,6 +61,14 @@ func (m *Machine) grow(call *growCall, i int, room int32) int32 {
 	if m.topicWrites[want.Name] != 0 {
 		call.waiting[i] = anyVersion
 		return added
+	}
+	if !call.paid[i] {
+		if err := m.charge(&call.mutations, len(parts)); err != nil {
+			r.Err, r.Message = err.code, err.text
+			delete(call.pending, i)
+			return added
+		}
+		call.paid[i] = true
 	}
 	t := m.im.Topic(want.Name)
 	id, version, all := t.ID, t.Version, append(assignments(t), parts...)
@@ -196,6 +206,7 @@ func (m *Machine) settleGrows() {
 		for i := range c.pending {
 			c.reply.Topics[i].Err = kerr.RequestTimedOut
 		}
+		c.reply.Throttle = c.throttle(m.now)
 		m.reply(c.token, c.reply)
 		return true
 	})

@@ -266,8 +266,12 @@ type AllocateProducerIDsReply struct {
 	Length int32
 }
 
-// CreateTopicsReply has one entry for each topic of the request, in its order.
-type CreateTopicsReply struct{ Topics []NewTopicReply }
+// CreateTopicsReply has one entry for each topic of the request, in its order. Throttle is how
+// long the caller has to wait for its quota, 0 if it has none to wait for.
+type CreateTopicsReply struct {
+	Topics   []NewTopicReply
+	Throttle Millis
+}
 
 // NewTopicReply is one topic's answer. Message explains Err.
 type NewTopicReply struct {
@@ -311,7 +315,10 @@ type AlterReassignmentsItem struct {
 }
 
 // DeleteTopicsReply has one entry for each topic of the request, in its order.
-type DeleteTopicsReply struct{ Topics []DeletedTopic }
+type DeleteTopicsReply struct {
+	Topics   []DeletedTopic
+	Throttle Millis // see CreateTopicsReply
+}
 
 // DeletedTopic is one topic's answer. Name is empty where an id belongs to no topic; ID is
 // zero where the request had the name.
@@ -322,7 +329,10 @@ type DeletedTopic struct {
 }
 
 // CreatePartitionsReply has one entry for each topic of the request, in its order.
-type CreatePartitionsReply struct{ Topics []GrownTopic }
+type CreatePartitionsReply struct {
+	Topics   []GrownTopic
+	Throttle Millis // see CreateTopicsReply
+}
 
 // GrownTopic is one topic's answer. Message explains Err.
 type GrownTopic struct {

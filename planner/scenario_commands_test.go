@@ -11,6 +11,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/planner"
+	"baton/quota"
 )
 
 const self int32 = 2000001
@@ -112,6 +113,8 @@ func init() {
 		"delete": deleteTopics,
 		// grow NAME COUNT [1,2;2,3] [timeout=MS] [validate]: CreatePartitions
 		"grow": grow,
+		// quota NAME=RATE|none …: quotas of clients on controller_mutation_rate
+		"quota": quotas,
 		// stats: what the metrics say of deletions
 		"stats": func(w *world) {
 			st := w.m.Stats()
@@ -139,7 +142,7 @@ func init() {
 func claim(w *world) {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"), LeadersWriteISR: w.args.has("leaders-write-isr"),
-		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"),
+		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"), QuotaWindow: 11_000,
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
 	}
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
@@ -305,7 +308,7 @@ func create(w *world) {
 	t := planner.NewTopic{
 		Partitions: int32(w.num("partitions", -1)), Factor: int16(w.num("factor", -1)), ID: cluster.TopicID{byte(w.num("id", 9))}, //nolint:gosec // small
 	}
-	body := planner.CreateTopics{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
+	body := planner.CreateTopics{Caller: w.caller(), Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
 	t.Name = w.args.rest()[0]
 	body.Topics = []planner.NewTopic{t}
 	w.call(body)
@@ -326,7 +329,7 @@ func reassign(w *world) {
 }
 
 func deleteTopics(w *world) {
-	body := planner.DeleteTopics{Timeout: planner.Millis(w.num("timeout", 30000))}
+	body := planner.DeleteTopics{Caller: w.caller(), Timeout: planner.Millis(w.num("timeout", 30000))}
 	for _, name := range w.args.rest() {
 		t := planner.DoomedTopic{Name: name}
 		if id, ok := strings.CutPrefix(name, "id="); ok {
@@ -338,7 +341,7 @@ func deleteTopics(w *world) {
 }
 
 func grow(w *world) {
-	body := planner.CreatePartitions{Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
+	body := planner.CreatePartitions{Caller: w.caller(), Timeout: planner.Millis(w.num("timeout", 30000)), ValidateOnly: w.args.has("validate")}
 	rest := w.args.rest()
 	t := planner.MorePartitions{Name: rest[0], Count: int32(w.parseNum(rest[1]))} //nolint:gosec // small
 	if len(rest) > 2 {
@@ -349,6 +352,25 @@ func grow(w *world) {
 	}
 	body.Topics = []planner.MorePartitions{t}
 	w.call(body)
+}
+
+func quotas(w *world) {
+	var ev planner.QuotasChanged
+	for _, a := range w.args.rest() {
+		name, v, _ := strings.Cut(a, "=")
+		r := planner.QuotaRead{Entity: quota.Entity{Client: quota.Of(name)}}
+		if v != "none" {
+			rate := float64(w.parseNum(v))
+			r.Rate = &rate
+		}
+		ev.Read = append(ev.Read, r)
+	}
+	w.step(ev)
+}
+
+// caller is by=CLIENT [strict].
+func (w *world) caller() planner.Caller {
+	return planner.Caller{Client: quota.Client{User: "ANONYMOUS", ID: w.args.text("by", "")}, Strict: w.args.has("strict")}
 }
 
 func (w *world) call(body planner.CallBody) {

@@ -372,6 +372,7 @@ func showReply(b planner.ReplyBody) string {
 				out = append(out, fmt.Sprintf("%s created, id %d, %d partitions, factor %d", t.Name, t.ID[0], t.Partitions, t.Factor))
 			}
 		}
+		out = append(out, throttle(r.Throttle)...)
 	}
 	if r, ok := b.(planner.AlterReassignmentsReply); ok {
 		if r.Err != nil {
@@ -399,6 +400,7 @@ func showGrownOrDeleted(b planner.ReplyBody) (out []string) {
 			}
 			out = append(out, text)
 		}
+		out = append(out, throttle(r.Throttle)...)
 	case planner.CreatePartitionsReply:
 		for _, t := range r.Topics {
 			text := t.Name + " has grown"
@@ -407,6 +409,14 @@ func showGrownOrDeleted(b planner.ReplyBody) (out []string) {
 			}
 			out = append(out, text)
 		}
+		out = append(out, throttle(r.Throttle)...)
 	}
 	return out
+}
+
+func throttle(wait planner.Millis) []string {
+	if wait == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("throttled for %d ms", wait)}
 }

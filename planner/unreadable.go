@@ -16,6 +16,7 @@ const (
 	scopeProducerIDs = "/latest_producer_id_block"
 	scopeConfig      = "/config/topics/" // and the topic
 	scopeDefaults    = "/config/brokers/<default>"
+	scopeQuotas      = "/config/users, /config/clients"
 	scopePreferred   = "/admin/preferred_replica_election"
 )
 

@@ -18,6 +18,8 @@ import (
 //     Baton, which is the controller.
 //   - v0: an empty list asks for all topics; v1+: null does, and empty asks for none.
 //   - Below v4 a missing topic may always be created; from v4 the client says.
+//   - A partition that nobody ever led is unknown, and so is a topic without another one:
+//     brokers are not told of it.
 //   - v12 may ask by topic id; before, that is INVALID_REQUEST for each topic.
 //   - Topics are created as brokers of 2.8-3.9 do it: LEADER_NOT_AVAILABLE when it
 //     worked, since there is no leader yet.
@@ -129,7 +131,7 @@ func (b *metadataBuilder) nodes() {
 func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 	if req.Topics == nil || (req.Version == 0 && len(req.Topics) == 0) {
 		for _, t := range b.Image.Topics() {
-			if !t.Deleting {
+			if served(t) {
 				b.add(t)
 			}
 		}
@@ -146,7 +148,7 @@ func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 			continue
 		}
 		seen[name] = true
-		if t := b.Image.Topic(name); t != nil && !t.Deleting {
+		if t := b.Image.Topic(name); served(t) {
 			b.add(t)
 		} else {
 			b.missing = append(b.missing, name)
@@ -155,7 +157,7 @@ func (b *metadataBuilder) topics(req *kmsg.MetadataRequest) {
 }
 
 func (b *metadataBuilder) byID(id cluster.TopicID, seen map[string]bool) {
-	if t := b.Image.TopicByID(id); t != nil && !id.IsZero() && !t.Deleting {
+	if t := b.Image.TopicByID(id); !id.IsZero() && served(t) {
 		if !seen[t.Name] {
 			seen[t.Name] = true
 			b.add(t)
@@ -170,6 +172,11 @@ func (b *metadataBuilder) byID(id cluster.TopicID, seen map[string]bool) {
 	}
 }
 
+// served says whether brokers know a topic, once they have heard of everything.
+func served(t *cluster.Topic) bool {
+	return t != nil && !t.Deleting && slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Known })
+}
+
 func (b *metadataBuilder) add(t *cluster.Topic) {
 	name := t.Name
 	out := newMetadataTopic(&name, 0)
@@ -179,7 +186,9 @@ func (b *metadataBuilder) add(t *cluster.Topic) {
 		out.AuthorizedOperations = topicOperations
 	}
 	for i := range t.Partitions {
-		out.Partitions = append(out.Partitions, b.partition(&t.Partitions[i]))
+		if p := &t.Partitions[i]; p.Known {
+			out.Partitions = append(out.Partitions, b.partition(p))
+		}
 	}
 	b.resp.Topics = append(b.resp.Topics, out)
 }
@@ -190,7 +199,7 @@ func (b *metadataBuilder) partition(p *cluster.Partition) kmsg.MetadataResponseT
 	out.Replicas = b.copyIDs(p.Told().Replicas)
 	out.ISR = []int32{}
 	out.OfflineReplicas = b.Image.OfflineReplicas(p)
-	if !p.Known || p.Broken != "" {
+	if p.Broken != "" {
 		out.ErrorCode = kerr.LeaderNotAvailable.Code
 		return out
 	}

@@ -16,7 +16,7 @@ import (
 //     that the client can ask again.
 //   - v3+ carries the client's software name and version, which have to fit a pattern.
 //   - No feature is offered, and ZkMigrationReady is never set: brokers would take us
-//     for a KRaft controller in a migration.
+//     for a KRaft controller in a migration. The epoch is /feature's version, as brokers have it.
 func apiVersionsAPI() api {
 	return api{key: keyAPIVersions, max: 4, active: typed(apiVersions), standby: typed(apiVersions)}
 }
@@ -29,6 +29,7 @@ func apiVersions(_ context.Context, r *request, req *kmsg.ApiVersionsRequest) (k
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		return resp, nil
 	}
+	resp.FinalizedFeaturesEpoch = r.cfg.FeatureEpoch()
 	for key, v := range r.offered() {
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = key, v[0], v[1]

@@ -10,7 +10,7 @@ import (
 )
 
 // CreateTopics, v0-7. v1+: validate-only and messages; v5+: what was created is
-// described, with the configs that hold; v7: with its id.
+// described, with the configs that hold; v6: a quota refuses; v7: with its id.
 //
 // A name that occurs twice in a request is refused here, because the planner's replies
 // are in the request's order; all other checks are the planner's. configs is never
@@ -26,7 +26,7 @@ func createTopics(ctx context.Context, r *request, req *kmsg.CreateTopicsRequest
 	for _, t := range req.Topics {
 		count[t.Topic]++
 	}
-	call := planner.CreateTopics{ValidateOnly: req.ValidateOnly, Timeout: planner.Millis(req.TimeoutMillis)}
+	call := planner.CreateTopics{Caller: r.caller(6), ValidateOnly: req.ValidateOnly, Timeout: planner.Millis(req.TimeoutMillis)}
 	var at []int
 	for i := range req.Topics {
 		t := &req.Topics[i]
@@ -47,6 +47,7 @@ func createTopics(ctx context.Context, r *request, req *kmsg.CreateTopicsRequest
 	if err != nil {
 		return nil, err
 	}
+	resp.ThrottleMillis = int32(reply.Throttle) //nolint:gosec // the planner has a bound for it
 	for n, i := range at {
 		out := &resp.Topics[i]
 		switch {

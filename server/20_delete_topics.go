@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DeleteTopics, v0-6. v6 names topics by name or by id, and the answer has what the request
+// DeleteTopics, v0-6. v5: a quota refuses. v6 names topics by name or by id, and the answer has what the request
 // had, with the name that belongs to an id. Every topic is answered, one that is named twice
 // twice; as brokers do, without messages.
 //
@@ -21,7 +21,7 @@ func deleteTopicsAPI() api {
 }
 
 func deleteTopics(ctx context.Context, r *request, req *kmsg.DeleteTopicsRequest) (kmsg.Response, error) {
-	call := planner.DeleteTopics{Timeout: planner.Millis(req.TimeoutMillis)}
+	call := planner.DeleteTopics{Caller: r.caller(5), Timeout: planner.Millis(req.TimeoutMillis)}
 	for _, name := range req.TopicNames { // v0-5
 		call.Topics = append(call.Topics, planner.DoomedTopic{Name: name})
 	}
@@ -48,6 +48,7 @@ func deleteTopics(ctx context.Context, r *request, req *kmsg.DeleteTopicsRequest
 		return nil, errReply
 	}
 	resp := deleteTopicsFailed(req, nil)
+	resp.ThrottleMillis = int32(reply.Throttle) //nolint:gosec // the planner has a bound for it
 	for i, t := range reply.Topics {
 		out := &resp.Topics[i]
 		out.ErrorCode = codeOf(t.Err)

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// CreatePartitions, v0-3. A topic that occurs twice in a request is refused here and
+// CreatePartitions, v0-3; v3: a quota refuses. A topic that occurs twice in a request is refused here and
 // answered once, as brokers do; all other checks are the planner's.
 func createPartitionsAPI() api {
 	return api{key: keyCreatePartitions, max: 3, active: typed(createPartitions), standby: typed(createPartitionsStandby)}
@@ -22,7 +22,7 @@ func createPartitions(ctx context.Context, r *request, req *kmsg.CreatePartition
 	}
 	resp := respond[*kmsg.CreatePartitionsResponse](req)
 	resp.Topics = []kmsg.CreatePartitionsResponseTopic{}
-	call := planner.CreatePartitions{ValidateOnly: req.ValidateOnly, Timeout: planner.Millis(req.TimeoutMillis)}
+	call := planner.CreatePartitions{Caller: r.caller(3), ValidateOnly: req.ValidateOnly, Timeout: planner.Millis(req.TimeoutMillis)}
 	var at []int
 	for _, t := range req.Topics {
 		switch n := count[t.Topic]; {
@@ -52,6 +52,7 @@ func createPartitions(ctx context.Context, r *request, req *kmsg.CreatePartition
 	case failed == nil && len(reply.Topics) != len(at):
 		return nil, errReply
 	}
+	resp.ThrottleMillis = int32(reply.Throttle) //nolint:gosec // the planner has a bound for it
 	for n, i := range at {
 		out := &resp.Topics[i]
 		if failed != nil {

@@ -23,8 +23,8 @@ func electLeadersAPI() api {
 
 func electLeaders(ctx context.Context, r *request, req *kmsg.ElectLeadersRequest) (kmsg.Response, error) {
 	call := planner.ElectLeaders{Type: planner.ElectionType(req.ElectionType), All: req.Topics == nil, Timeout: planner.Millis(req.TimeoutMillis)}
-	if r.client != "" {
-		call.Who = fmt.Sprintf("a client with id %q", r.client)
+	if r.clientID != "" {
+		call.Who = fmt.Sprintf("a client with id %q", r.clientID)
 	}
 	if req.Version == 0 {
 		call.Type = planner.Preferred

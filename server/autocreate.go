@@ -42,7 +42,8 @@ func validTopic(name string) bool {
 // returns the code to report for each.
 func (r *request) missingTopics(ctx context.Context, names []string, create bool) ([]int16, error) {
 	codes := make([]int16, len(names))
-	var call planner.CreateTopics // Timeout 0: brokers do not wait for leaders here either
+	// Timeout 0: brokers do not wait for leaders here either.
+	call := planner.CreateTopics{Caller: r.caller(neverStrict)}
 	var at []int
 	for i, name := range names {
 		switch {

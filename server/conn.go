@@ -150,6 +150,7 @@ func (c *conn) serve(ctx context.Context, frame []byte) error {
 		return err
 	}
 	c.cfg.Metrics.Request(h.key, false, time.Since(start))
+	c.mute(ctx, h.key, throttled(resp))
 	return nil
 }
 

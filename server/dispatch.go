@@ -25,7 +25,7 @@ type header struct {
 	key, version int16
 	correlation  int32
 	body         int
-	client       string // the id that the client gives itself, may be empty
+	clientID     string // empty if there is none
 }
 
 // request is one request on its way through a handler.
@@ -80,7 +80,7 @@ func (s *Server) answer(ctx context.Context, listener string, frame []byte) (hea
 	rh, body, err := wire.ParseRequestHeader(frame)
 	h := header{key: rh.Key, version: rh.Version, correlation: rh.CorrelationID, body: len(frame) - len(body)}
 	if rh.ClientID != nil {
-		h.client = *rh.ClientID
+		h.clientID = *rh.ClientID
 	}
 	a := s.apis[h.key]
 	if len(frame) >= 8 && h.key == keyAPIVersions && (h.version < 0 || h.version > a.max) {

@@ -56,6 +56,8 @@ type Metrics interface {
 	Dropped(reason string)
 	// Connections is called with +1 and -1.
 	Connections(delta int)
+	// Throttled is called for each request whose client has to wait for its quota.
+	Throttled(key int16)
 }
 
 // Listener is one address to listen on, under a listener name of the brokers.
@@ -74,6 +76,7 @@ type InternalTopic struct {
 type Config struct {
 	ID           int32
 	ClusterID    func() string // may be learned after the start
+	FeatureEpoch func() int64  // the version of /feature; -1: there is none, or none that is enabled
 	Listeners    []Listener
 	AutoCreate   func() bool          // auto.create.topics.enable
 	Features     func() bool          // the inter-broker protocol is 2.7-IV0 or higher
@@ -150,6 +153,9 @@ func (c *Config) setDefaults() {
 	if c.ClusterID == nil {
 		c.ClusterID = func() string { return "" }
 	}
+	if c.FeatureEpoch == nil {
+		c.FeatureEpoch = func() int64 { return -1 }
+	}
 	if c.AutoCreate == nil {
 		c.AutoCreate = func() bool { return true }
 	}
@@ -209,6 +215,7 @@ type noMetrics struct{}
 func (noMetrics) Request(int16, bool, time.Duration) {}
 func (noMetrics) Dropped(string)                     {}
 func (noMetrics) Connections(int)                    {}
+func (noMetrics) Throttled(int16)                    {}
 
 // Listen binds all listeners, or none. Connections wait in the kernel until Serve.
 func (s *Server) Listen() error {

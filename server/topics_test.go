@@ -17,7 +17,7 @@ func TestDeleteTopicsMapsTheRequest(t *testing.T) {
 	r := newRig(t, 2, nil)
 	id := servertest.TopicID(0)
 	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
-		want := planner.DeleteTopics{Timeout: 1234, Topics: []planner.DoomedTopic{{Name: "a"}, {ID: id}, {ID: cluster.TopicID{9}}, {Name: "a"}}}
+		want := planner.DeleteTopics{Caller: caller(true), Timeout: 1234, Topics: []planner.DoomedTopic{{Name: "a"}, {ID: id}, {ID: cluster.TopicID{9}}, {Name: "a"}}}
 		if !reflect.DeepEqual(body, want) {
 			t.Errorf("call %+v", body)
 		}
@@ -78,7 +78,7 @@ func TestDeleteTopicsRefusals(t *testing.T) {
 func TestCreatePartitionsMapsTheRequest(t *testing.T) {
 	r := newRig(t, 2, nil)
 	r.ctl.Answer = func(_ context.Context, body planner.CallBody) (planner.ReplyBody, error) {
-		want := planner.CreatePartitions{Timeout: 1234, ValidateOnly: true, Topics: []planner.MorePartitions{
+		want := planner.CreatePartitions{Caller: caller(true), Timeout: 1234, ValidateOnly: true, Topics: []planner.MorePartitions{
 			{Name: "a", Count: 4}, {Name: "b", Count: 5, Assignments: [][]int32{{2, 1}, {1}}}, {Name: "c", Count: 6, Assignments: [][]int32{}}}}
 		if !reflect.DeepEqual(body, want) {
 			t.Errorf("call %+v", body)
@@ -123,6 +123,40 @@ func TestMetadataHasNoTopicThatIsBeingDeleted(t *testing.T) {
 	named := metadataFor(12, "topic-0")
 	named.AllowAutoTopicCreation = false
 	if got := codes(ask[*kmsg.MetadataResponse](p, named)); got["topic-0"] != kerr.UnknownTopicOrPartition.Code {
+		t.Errorf("by name: %v", got)
+	}
+}
+
+// Brokers are told of a partition when somebody leads it; until then nobody knows it, and no topic that has no other.
+func TestMetadataHasNoPartitionThatNobodyEverLed(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.view(t, func(v planner.View) {
+		unled := servertest.Topic("unled", servertest.TopicID(6), 1, []int32{1})
+		unled.Partitions[0].Known = false
+		v.Image.PutTopic(unled)
+		grown := servertest.Topic("grown", servertest.TopicID(7), 3, []int32{1})
+		grown.Partitions[1].Known = false
+		v.Image.PutTopic(grown)
+	})
+	p := r.dial(t)
+	for _, topic := range ask[*kmsg.MetadataResponse](p, metadataAll(12)).Topics {
+		switch *topic.Topic {
+		case "unled":
+			t.Error("it is listed")
+		case "grown":
+			if got := topic.Partitions; len(got) != 2 || got[0].Partition != 0 || got[1].Partition != 2 {
+				t.Errorf("partitions %+v", got)
+			}
+		}
+	}
+	byID := kmsg.NewPtrMetadataRequest()
+	byID.Version, byID.Topics = 12, []kmsg.MetadataRequestTopic{{TopicID: servertest.TopicID(6)}}
+	if got := ask[*kmsg.MetadataResponse](p, byID).Topics; got[0].ErrorCode != kerr.UnknownTopicID.Code {
+		t.Errorf("by id: %+v", got)
+	}
+	named := metadataFor(12, "unled", "grown")
+	named.AllowAutoTopicCreation = false
+	if got := codes(ask[*kmsg.MetadataResponse](p, named)); got["unled"] != kerr.UnknownTopicOrPartition.Code || got["grown"] != 0 {
 		t.Errorf("by name: %v", got)
 	}
 }

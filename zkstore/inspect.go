@@ -65,6 +65,18 @@ func (s *Session) ReadClusterID(ctx context.Context) (string, error) {
 	return v.ID, nil
 }
 
+// ReadFeatures returns the version of /feature, and whether it is there and enabled.
+func (s *Session) ReadFeatures(ctx context.Context) (version int32, enabled bool, err error) {
+	n, err := s.get(ctx, pathFeature)
+	if err != nil || !n.exists {
+		return 0, false, err
+	}
+	if enabled, err = featuresCurrent(n.data, 0); err != nil {
+		return 0, false, fmt.Errorf("%s: %w", pathFeature, err)
+	}
+	return n.stat.Version, enabled, nil
+}
+
 // HasRoot reports whether the chroot exists.
 func (s *Session) HasRoot(ctx context.Context) (bool, error) {
 	n, err := s.get(ctx, "/")

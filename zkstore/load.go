@@ -64,7 +64,7 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	c.Topics, c.States = news.Topics, news.States
 	st.mu.Lock()
 	// Run delivers what is there already and not part of Claimed.
-	st.dirty.logDirs, st.dirty.isrChanges, st.dirty.batons, st.dirty.work, st.dirty.preferred = true, true, true, true, true
+	st.dirty.logDirs, st.dirty.isrChanges, st.dirty.batons, st.dirty.work, st.dirty.preferred, st.dirty.configChanges = true, true, true, true, true, true
 	st.mu.Unlock()
 	signal(st.wake)
 	return c, nil

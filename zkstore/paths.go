@@ -19,6 +19,8 @@ const (
 	pathConfigChanges   = "/config/changes"
 	pathTopicConfigs    = "/config/topics"
 	pathBrokerDefaults  = "/config/brokers/<default>"
+	pathUserConfigs     = "/config/users"
+	pathClientConfigs   = "/config/clients"
 	pathPreferred       = "/admin/preferred_replica_election"
 	pathDeleteTopics    = "/admin/delete_topics"
 	pathReassign        = "/admin/reassign_partitions"
@@ -40,7 +42,7 @@ const (
 var persistentPaths = []string{
 	"/consumers", pathBrokerIDs, pathTopics, pathConfigChanges, pathDeleteTopics, "/brokers/seqid",
 	pathISRChanges, pathProducerIDs, pathLogDirEvents,
-	pathTopicConfigs, "/config/clients", "/config/users", "/config/brokers", "/config/ips",
+	pathTopicConfigs, pathClientConfigs, pathUserConfigs, "/config/brokers", "/config/ips",
 	pathBatonMembers, pathBatonIDs,
 }
 

@@ -25,11 +25,11 @@ const (
 // ErrRoleLost, ErrSession, or ctx's error.
 func (st *Store) Run(ctx context.Context, sink func(planner.Event)) error {
 	defer st.unsubscribe()
-	r := &runner{st: st, sink: sink, topics: map[string]bool{}, configs: map[string]need{}}
+	r := &runner{st: st, sink: sink, topics: map[string]bool{}, configs: map[string]need{}, quotas: map[string]bool{}}
 	tick := time.NewTicker(reconcileEvery / reconcileSteps)
 	defer tick.Stop()
 	for {
-		for r.busy || len(r.topics) > 0 || len(r.configs) > 0 {
+		for r.busy || len(r.topics) > 0 || len(r.configs) > 0 || len(r.quotas) > 0 {
 			r.busy = false
 			if err := r.step(ctx, st.takeDirt()); err != nil {
 				return fmt.Errorf("following the cluster: %w", err)
@@ -55,6 +55,7 @@ type runner struct {
 	busy    bool
 	topics  map[string]bool // waiting to be read; true: no event asked for it
 	configs map[string]need // topics whose configurations wait to be read
+	quotas  map[string]bool // entities whose quotas wait to be read
 	round   []string        // topics of the running reconcile that are still to come
 	slice   int             // how many of them in each step
 	ticks   int
@@ -78,6 +79,7 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 		{d.brokers || d.rereadBrokers, func(ctx context.Context) (bool, error) { return r.brokers(ctx, d.rereadBrokers) }, true, []string{pathBrokerIDs}},
 		{d.defaults, r.defaults, false, []string{pathBrokerDefaults}},
 		{d.preferred, r.preferred, false, []string{pathPreferred}},
+		{d.configChanges, r.quotaChanges, false, []string{pathConfigChanges}},
 		{d.work, r.work, false, []string{pathDeleteTopics, pathReassign}},
 		{d.batons, r.batons, false, []string{pathBatonIDs}},
 		{d.logDirs, r.logDirs, true, []string{pathLogDirEvents}},
@@ -105,7 +107,10 @@ func (r *runner) step(ctx context.Context, d dirt) error {
 		return err
 	}
 	r.wantConfigs(d.configs, unasked)
-	return r.someConfigs(ctx)
+	if err := r.someConfigs(ctx); err != nil {
+		return err
+	}
+	return r.someQuotas(ctx)
 }
 
 func (r *runner) brokers(ctx context.Context, asked bool) (changed bool, err error) {
@@ -273,7 +278,7 @@ func (r *runner) reconcile() {
 		r.st.mu.Lock()
 		d := &r.st.dirty
 		d.role, d.brokers, d.topicList, d.work, d.batons, d.logDirs, d.unasked = true, true, true, true, true, true, true
-		d.defaults, d.preferred, d.isrChanges = true, true, true
+		d.defaults, d.preferred, d.isrChanges, d.configChanges = true, true, true, true
 		r.st.mu.Unlock()
 		r.busy = true
 	}

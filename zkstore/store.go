@@ -39,7 +39,7 @@ type dirt struct {
 	topics        map[string]bool
 	configs       map[string]need // by topic
 
-	defaults, preferred bool
+	defaults, preferred, configChanges bool
 }
 
 func newDirt() dirt { return dirt{topics: map[string]bool{}, configs: map[string]need{}} }
@@ -59,6 +59,10 @@ type known struct {
 	// nothing, then it was delivered.
 	isrChanges    map[string]string
 	badISRChanges []planner.Bad
+	// changes has the announcements under /config/changes that were read, with what is wrong
+	// with them; nil: none was looked at. quotas has the entities that have a quota, or might.
+	changes map[string]string
+	quotas  map[string]quotaRead
 }
 
 // stamp identifies a znode's incarnation and content.
@@ -76,7 +80,7 @@ type knownTopic struct {
 func (s *Session) Store(fence epoch.Fence) *Store {
 	st := &Store{s: s, fence: fence, slots: make(chan struct{}, s.cfg.InFlight), wake: make(chan struct{}, 1)}
 	st.dirty = newDirt()
-	st.known = known{brokers: map[string]stamp{}, topics: map[string]*knownTopic{}, logDirs: map[string]bool{}, configs: map[string]settingsStamp{}}
+	st.known = known{brokers: map[string]stamp{}, topics: map[string]*knownTopic{}, logDirs: map[string]bool{}, configs: map[string]settingsStamp{}, quotas: map[string]quotaRead{}}
 	st.unsubscribe = s.subscribe(st.event)
 	return st
 }
@@ -106,6 +110,8 @@ func (st *Store) event(ev zk.Event) {
 		d.topics[name] = true
 	case ev.Path == pathDeleteTopics, ev.Path == pathReassign:
 		d.work = true
+	case ev.Path == pathConfigChanges:
+		d.configChanges = true
 	case ev.Path == pathBrokerDefaults:
 		d.defaults = true
 	case ev.Path == pathPreferred:

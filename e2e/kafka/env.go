@@ -217,7 +217,9 @@ func LogDir(env Env) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	if ownsLogDir(dir) {
+	logDirs.Lock()
+	defer logDirs.Unlock()
+	if logDirs.in[dir] {
 		return dir, nil // a second cluster of the same test shares the directory and the first one's cleanup
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*.log"))
@@ -229,9 +231,11 @@ func LogDir(env Env) (string, error) {
 			return "", err
 		}
 	}
-	logDirs.Store(dir, true)
+	logDirs.in[dir] = true
 	env.Cleanup(func() {
-		logDirs.Delete(dir)
+		logDirs.Lock()
+		defer logDirs.Unlock()
+		delete(logDirs.in, dir)
 		if env.Failed() {
 			env.Logf("logs kept in %s", dir)
 			return
@@ -247,9 +251,7 @@ func LogDir(env Env) (string, error) {
 	return dir, nil
 }
 
-var logDirs sync.Map
-
-func ownsLogDir(dir string) bool {
-	_, ok := logDirs.Load(dir)
-	return ok
-}
+var logDirs = struct {
+	sync.Mutex
+	in map[string]bool
+}{in: map[string]bool{}}

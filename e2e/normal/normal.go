@@ -49,7 +49,7 @@ func (c Cluster) Output(tool string, marks []Mark, text string) string {
 	text = sortedSets(text)
 	switch tool {
 	case "kafka-transactions":
-		text = column(text, "ProducerId", "ID")
+		text = column(column(text, "ProducerId", "ID"), "TransactionDurationMs", "N")
 	case "kafka-verifiable-consumer":
 		text = consumed(text)
 	}
@@ -79,6 +79,9 @@ var rules = []struct {
 	{"kafka-transactions", regexp.MustCompile(`[ \t]+`), " "},
 	{"", regexp.MustCompile(`\btries=\d+`), "tries=N"}, // of an AdminClient's call that timed out
 	{"", regexp.MustCompile(`\bafter \d+ attempt`), "after N attempt"},
+	// A partition that nobody knows of is looked up again and again: the last try ends before it is sent, or after.
+	{"kafka-transactions", regexp.MustCompile(`Call\(callName=(\w+\(api=METADATA\)), [^)]*\) timed out at TIME after N attempt\(s\)`),
+		"Timed out waiting for a node assignment. Call: $1"},
 	{"kcat", regexp.MustCompile(`\(from broker [^)]*\)`), "(from NODE)"}, // whoever was asked
 	{"kcat", regexp.MustCompile(` \(controller\)`), ""},
 	{"kcat", regexp.MustCompile(`(?m)^%(\d)\|[\d.]+\|`), "%$1|TIME|"},

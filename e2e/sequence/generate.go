@@ -164,9 +164,7 @@ func (g *generator) delete() (Op, bool) {
 		return Op{}, false
 	}
 	o := Op{Kind: Delete, Topic: pick(g, names), ByID: g.IntN(2) == 0}
-	if !slices.Contains(g.quiet(), o.Topic) {
-		o.Waits = true // for the reassignment, which waits for a broker
-	} else if !slices.ContainsFunc(g.model.topics[o.Topic].partitions, func(p partition) bool { return g.model.anyDown(p.replicas) }) {
+	if !slices.ContainsFunc(g.model.topics[o.Topic].partitions, func(p partition) bool { return g.model.anyDown(p.replicas) }) {
 		g.gone = append(g.gone, o.Topic)
 	}
 	return o, true

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -45,26 +46,26 @@ func TestSequences(t *testing.T) {
 	}
 }
 
-// seeds are those of BATON_SEQUENCE_SEED, one or a range as 21-60, else the first ones.
+// seeds are those of BATON_SEQUENCE_SEED, some and ranges of them as 7,21-60, else the first ones.
 func seeds(t *testing.T) (out []uint64) {
-	first, last := uint64(1), uint64(20)
+	usual := "1-20"
 	if os.Getenv("BATON_SOAK") == "1" {
-		last = 300
+		usual = "1-300"
 	}
-	if asked := os.Getenv("BATON_SEQUENCE_SEED"); asked != "" {
-		from, to, isRange := strings.Cut(asked, "-")
+	asked := cmp.Or(os.Getenv("BATON_SEQUENCE_SEED"), usual)
+	for _, some := range strings.Split(asked, ",") {
+		from, to, isRange := strings.Cut(some, "-")
 		if !isRange {
 			to = from
 		}
-		var errs [2]error
-		first, errs[0] = strconv.ParseUint(from, 10, 64)
-		last, errs[1] = strconv.ParseUint(to, 10, 64)
-		if err := errors.Join(errs[:]...); err != nil || last < first {
-			t.Fatalf("BATON_SEQUENCE_SEED=%s: want a number, or two as 21-60 (%v)", asked, err)
+		first, err := strconv.ParseUint(from, 10, 64)
+		last, err2 := strconv.ParseUint(to, 10, 64)
+		if err := errors.Join(err, err2); err != nil || last < first {
+			t.Fatalf("BATON_SEQUENCE_SEED=%s: want numbers or ranges as 7,21-60 (%v)", asked, err)
 		}
-	}
-	for seed := first; seed <= last; seed++ {
-		out = append(out, seed)
+		for seed := first; seed <= last; seed++ {
+			out = append(out, seed)
+		}
 	}
 	return out
 }

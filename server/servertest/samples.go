@@ -140,7 +140,8 @@ func ServerFor(shape Shape) *server.Server {
 	}
 	return server.New(server.Config{
 		ID: BatonID, ClusterID: func() string { return id },
-		Features: func() bool { return shape != Errors },
+		Features:     func() bool { return shape != Errors },
+		FeatureEpoch: func() int64 { return map[Shape]int64{Empty: -1, Full: 7}[shape] },
 		BrokerConfig: func() map[string]string {
 			if shape == Empty {
 				return nil
