@@ -159,6 +159,7 @@ var ErrHopeless = errors.New("there is nothing to wait for")
 func Eventually(ctx context.Context, what string, done func(context.Context) (bool, error)) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		ok, err := done(ctx)
 		if ok {
@@ -167,9 +168,12 @@ func Eventually(ctx context.Context, what string, done func(context.Context) (bo
 		if errors.Is(err, ErrHopeless) {
 			return fmt.Errorf("waiting for %s: %w", what, err)
 		}
+		if last == nil || ctx.Err() == nil { // a condition that the end of ctx cuts off knows nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("waiting for %s: %w", what, ctx.Err()), err)
+			return errors.Join(fmt.Errorf("waiting for %s: %w", what, ctx.Err()), last)
 		case <-tick.C:
 		}
 	}

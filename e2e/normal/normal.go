@@ -50,6 +50,8 @@ func (c Cluster) Output(tool string, marks []Mark, text string) string {
 	switch tool {
 	case "kafka-transactions":
 		text = column(column(text, "ProducerId", "ID"), "TransactionDurationMs", "N")
+	case "kafka-leader-election":
+		text = sortedPartitions(text)
 	case "kafka-verifiable-consumer":
 		text = consumed(text)
 	}
@@ -110,6 +112,18 @@ func (c Cluster) withoutBaton(text string) string {
 }
 
 var nodes = regexp.MustCompile(`(?m)^ \d+ brokers:$`) // kcat
+
+var elected = regexp.MustCompile(`(?m)( for partitions? )(\S+-\d+(?:, \S+-\d+)+)$`)
+
+// sortedPartitions puts a line's list of them into order.
+func sortedPartitions(text string) string {
+	return elected.ReplaceAllStringFunc(text, func(m string) string {
+		parts := elected.FindStringSubmatch(m)
+		members := strings.Split(parts[2], ", ")
+		slices.Sort(members)
+		return parts[1] + strings.Join(members, ", ")
+	})
+}
 
 var set = regexp.MustCompile(`\b(?:Set|HashSet|ArrayBuffer|Buffer|List|Vector)\([^()]*\)`)
 

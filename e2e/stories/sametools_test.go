@@ -177,6 +177,7 @@ func (p *toolPlay) compare(file string, st *toolStep) {
 			if err := s.settled(); err != nil {
 				return fmt.Errorf("before %s: %w", what, err)
 			}
+			start := time.Now()
 			r, err := p.run(s, st)
 			if err != nil {
 				return fmt.Errorf("%s: %w", what, err)
@@ -185,7 +186,7 @@ func (p *toolPlay) compare(file string, st *toolStep) {
 			defer mu.Unlock()
 			said[s] = fmt.Sprintf("exit %d\n%s%s", r.ExitCode, s.normal.Output(st.words[0], st.marks, r.Stdout),
 				section("stderr", s.normal.Output(st.words[0], st.marks, r.Stderr)))
-			p.record("%s, %s\nexit %d\n%s%s", what, s.who, r.ExitCode, r.Stdout, section("stderr", r.Stderr))
+			p.record("%s, %s, %v\nexit %d\n%s%s", what, s.who, time.Since(start).Round(time.Millisecond), r.ExitCode, r.Stdout, section("stderr", r.Stderr))
 			return nil
 		})
 	}
