@@ -5,7 +5,7 @@ LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 # The race detector makes a package several times slower; the limit is for a machine with two cores.
-TIMEOUT  ?= 20m
+TIMEOUT  ?= 30m
 # The Kafkas of make test-matrix, and the stories that are told on each.
 KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
 STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster|TestTopicDeletion|TestReassignment|TestElections|TestPartitionsAddedInZooKeeper|TestLogDirFailure
@@ -54,7 +54,7 @@ whatif: ## what whatif foretells of 200 seeded clusters, and what then becomes o
 
 e2e: ## real ZooKeeper and Kafka on loopback ports; needs Java 17 and Maven
 	@if $(GO) list ./e2e/... >/dev/null 2>&1 && [ -n "$$($(GO) list ./e2e/... 2>/dev/null)" ]; then \
-		$(GO) test -count=1 -timeout 40m -p 1 -v ./e2e/...; \
+		$(GO) test -count=1 -timeout 75m -p 1 -v ./e2e/...; \
 	else echo 'e2e: no such packages'; exit 1; fi
 
 fuzz: ## every fuzz target for FUZZTIME, over a minute in all; new input that fails is kept in testdata/fuzz
