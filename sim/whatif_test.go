@@ -69,8 +69,8 @@ func TestWhatIf(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d seeds: %d partitions compared, of which %d changed: %d leaders moved, %d went offline, %d under min ISR, %d unclean elections; %d not led before",
 		all.Seeds, all.Partitions, all.Changed, all.Moves, all.Offline, all.Under, all.Loss, all.Unled)
-	if n < 20 {
-		return
+	if n < 200 {
+		return // the rarest, an unclean election, comes up once in some twenty seeds
 	}
 	for what, n := range map[string]int{"a leader that moves": all.Moves, "a partition that goes offline": all.Offline, "one that goes under min ISR": all.Under,
 		"an unclean election": all.Loss, "a partition without a leader before": all.Unled} {
