@@ -17,7 +17,7 @@ type rule struct {
 	banned   map[string]string // import path to reason
 }
 
-var core = []string{"epoch", "isr", "partition", "cluster", "quota", "planner"}
+var core = []string{"epoch", "isr", "partition", "cluster", "quota", "recovery", "planner"}
 
 // shell packages meet in controller only.
 var shell = []string{"zkstore", "channel", "server", "admin"}

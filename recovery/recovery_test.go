@@ -1,0 +1,213 @@
+package recovery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// exact is a log without doubt, as the cases resolve others into.
+type exact struct {
+	epoch int32
+	end   int64
+}
+
+func (a exact) ahead(b exact) bool { return a.epoch > b.epoch || a.epoch == b.epoch && a.end > b.end }
+
+// resolutions are all logs that l may be.
+func resolutions(l Log) (out []exact) {
+	for e := l.Last.Min; e <= l.Last.Max; e++ {
+		out = append(out, exact{e, l.End})
+	}
+	return out
+}
+
+func logs(epochs int32, ends int64) (out []Log) {
+	for lo := range epochs {
+		for hi := lo; hi < epochs; hi++ {
+			for end := range ends {
+				out = append(out, Log{End: end + 1, Last: Epochs{lo, hi}})
+			}
+		}
+	}
+	return out
+}
+
+// TestCompareHoldsForEveryEpochWithinTheBounds compares with every log that each of the two may be.
+func TestCompareHoldsForEveryEpochWithinTheBounds(t *testing.T) {
+	for _, a := range logs(4, 4) {
+		for _, b := range logs(4, 4) {
+			var ahead, behind bool
+			for _, x := range resolutions(a) {
+				for _, y := range resolutions(b) {
+					ahead, behind = ahead || x.ahead(y), behind || y.ahead(x)
+				}
+			}
+			want := Unknown
+			switch {
+			case ahead && !behind:
+				want = Ahead
+			case behind && !ahead:
+				want = Behind
+			case !ahead && !behind && a.Last.Known() && b.Last.Known():
+				want = Equal
+			}
+			if got := Compare(a, b); got != want {
+				t.Fatalf("%+v with %+v: %d, want %d", a, b, got, want)
+			}
+			if got := Compare(a, b); got == Ahead && !better(a, b) || got == Behind && !better(b, a) {
+				t.Fatalf("%+v with %+v: better does not agree with %d", a, b, got)
+			}
+		}
+	}
+}
+
+// TestNobodyIsAheadOfAChoiceWithoutDoubts tries all sets of three live replicas, silent ones included.
+func TestNobodyIsAheadOfAChoiceWithoutDoubts(t *testing.T) {
+	all := []*Log{nil}
+	for _, l := range logs(3, 2) {
+		all = append(all, &l)
+	}
+	sure := 0
+	for _, a := range all {
+		for _, b := range all {
+			for _, c := range all {
+				live := []Candidate{{ID: 3, Log: a}, {ID: 1, Log: b}, {ID: 2, Log: c}}
+				for _, w := range []Which{{By: Longest}, {By: First}, {By: ByID, ID: 2}} {
+					ch := Choose(live, w)
+					checkChoice(t, live, w, ch)
+					if len(ch.Doubts) == 0 {
+						sure++
+					}
+				}
+			}
+		}
+	}
+	if sure == 0 {
+		t.Error("no choice is without doubts")
+	}
+}
+
+func checkChoice(t *testing.T, live []Candidate, w Which, ch Choice) {
+	t.Helper()
+	silent := slices.ContainsFunc(live, func(c Candidate) bool { return c.Log == nil })
+	none := !slices.ContainsFunc(live, func(c Candidate) bool { return c.Log != nil })
+	if none && w.By == Longest {
+		if ch.Leader != -1 {
+			t.Fatalf("%d is chosen as the longest of what nobody has measured", ch.Leader)
+		}
+		return
+	}
+	i := slices.IndexFunc(live, func(c Candidate) bool { return c.ID == ch.Leader })
+	if i < 0 {
+		t.Fatalf("%v: nobody is chosen of %v", w, live)
+	}
+	beaten := false
+	if !silent {
+		for _, x := range resolutions(*live[i].Log) {
+			for j := range live {
+				for _, y := range resolutions(*live[j].Log) {
+					beaten = beaten || j != i && y.ahead(x)
+				}
+			}
+		}
+	}
+	if doubt := len(ch.Doubts) > 0; doubt != (silent || beaten) {
+		t.Fatalf("%v: %d chosen, doubts %q; silent %v, may be beaten %v", w, ch.Leader, ch.Doubts, silent, beaten)
+	}
+}
+
+func log(epoch int32, end int64) *Log { return &Log{End: end, Last: Exactly(epoch)} }
+
+func TestChoose(t *testing.T) {
+	longWrong := []Candidate{{ID: 1, Log: log(4, 2000)}, {ID: 2, Log: log(5, 900)}}
+	vague := []Candidate{{ID: 1, Log: &Log{End: 2000, Last: Epochs{4, 6}}}, {ID: 2, Log: log(5, 900)}}
+	silent := []Candidate{{ID: 1, Silent: "timed out"}, {ID: 2, Log: log(5, 900)}}
+	for _, c := range []struct {
+		name, which string
+		live        []Candidate
+		leader      int32
+		doubts      string // a part of them
+	}{
+		{"the longer log is the wrong one", "longest", longWrong, 2, ""},
+		{"the longer log is asked for", "1", longWrong, 1, "2 has more: last epoch 5, end 900, and 1 has last epoch 4, end 2000"},
+		{"Kafka's own choice", "first", longWrong, 1, "2 has more"},
+		{"epochs overlap", "longest", vague, 1, "epoch unknown: 2 may have more than 1"},
+		{"a silent one", "longest", silent, 2, "1 could not be measured: timed out"},
+		{"the silent one by its id", "1", silent, 1, "1 could not be measured"},
+		{"all silent", "longest", silent[:1], -1, "no live replica could be measured"},
+		{"all silent, first", "first", silent[:1], 1, "1 could not be measured"},
+		{"not live", "7", silent, -1, "7 is not a live replica"},
+		{"nobody is live", "longest", nil, -1, "no replica is live"},
+		{"equal: the preferred one", "longest", []Candidate{{ID: 9, Log: log(5, 9)}, {ID: 1, Log: log(5, 9)}}, 9, ""},
+	} {
+		w, err := ParseWhich(c.which)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := Choose(c.live, w)
+		text := strings.Join(got.Doubts, "; ")
+		if got.Leader != c.leader || (text == "") != (c.doubts == "") || !strings.Contains(text, c.doubts) {
+			t.Errorf("%s: %d, %q; want %d, %q", c.name, got.Leader, text, c.leader, c.doubts)
+		}
+	}
+	for _, bad := range []string{"", "-1", "Longest", "1x", "99999999999"} {
+		if _, err := ParseWhich(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+}
+
+func TestLoss(t *testing.T) {
+	c := Candidate{ID: 2, Log: &Log{Start: 100, End: 1000, Last: Exactly(5)}}
+	longer := Candidate{ID: 3, Log: &Log{Start: 100, End: 1200, Last: Exactly(5)}}
+	stale := Candidate{ID: 4, Log: &Log{End: 3000, Last: Exactly(4)}}
+	at := func(end int64, epoch int32, final bool) *Sample {
+		return &Sample{End: end, Last: Exactly(epoch), AgeMS: 700, Final: final}
+	}
+	for _, tc := range []struct {
+		name   string
+		live   []Candidate
+		leader *Sample
+		want   string
+	}{
+		{"nothing to compare with", []Candidate{c}, nil, "unknown"},
+		{"another has more", []Candidate{c, longer}, nil, "at least 200"},
+		{"an older log that is longer is not the better one", []Candidate{c, stale}, nil, "unknown"},
+		{"the leader's log, kept", []Candidate{c, longer}, at(1500, 5, true), "500"},
+		{"kept, and no more than the candidate's", []Candidate{c}, at(1000, 5, true), "0"},
+		{"kept, parted somewhere", []Candidate{c}, at(1500, 4, true), "500…1400"},
+		{"kept, parted somewhere, shorter", []Candidate{c}, at(900, 4, true), "0…800"},
+		{"a sample", []Candidate{c}, at(1500, 5, false), "at least 500"},
+		{"a sample that others have overtaken", []Candidate{c, longer}, at(1100, 5, false), "at least 200"},
+	} {
+		if got := LossOf(c, tc.live, tc.leader); got.String() != tc.want {
+			t.Errorf("%s: %v (%+v), want %s", tc.name, got, got, tc.want)
+		}
+	}
+	if got := LossOf(Candidate{ID: 2}, nil, at(5, 5, true)); got.Known {
+		t.Errorf("the loss of a replica that was not measured: %v", got)
+	}
+}
+
+// TestTheRealLossLiesInTheInterval makes leaders' histories and copies of them that stopped somewhere.
+func TestTheRealLossLiesInTheInterval(t *testing.T) {
+	for common := range int64(5) {
+		for tail := range int64(4) {
+			for own := range int64(4) {
+				leader := &Sample{End: common + tail, Last: Exactly(7), Final: true}
+				for _, epoch := range []int32{6, 7} {
+					if epoch == 7 && own > 0 {
+						continue // in the leader's epoch only the leader writes
+					}
+					c := Candidate{ID: 1, Log: &Log{End: common + own, Last: Exactly(epoch)}}
+					got, real := LossOf(c, nil, leader), tail
+					if real < got.Min || real > got.Max {
+						t.Fatalf("%s", fmt.Sprint("common ", common, " tail ", tail, " own ", own, ": lost ", real, ", said ", got))
+					}
+				}
+			}
+		}
+	}
+}
