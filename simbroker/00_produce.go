@@ -170,3 +170,24 @@ func (p *process) leader(id partition.ID, epoch int32) (*replica, *kerr.Error) {
 	}
 	return r, nil
 }
+
+// local returns a replica whose log is open, whether it leads or not: who asks as a debugging consumer, or as a reader within
+// the broker, is served by any. One that was never told of has no log: the broker opens it with a LeaderAndIsr, also with one
+// whose leader it does not know [observed 2.4.1 to 3.9.1].
+func (p *process) local(id partition.ID, epoch int32) (*replica, *kerr.Error) {
+	r := p.parts[id]
+	switch {
+	case r != nil && r.offline:
+		return nil, kerr.KafkaStorageError
+	case r == nil || r.log == nil:
+		if _, ok := p.cache.parts[id]; ok && r == nil {
+			return nil, kerr.NotLeaderForPartition
+		}
+		return nil, kerr.UnknownTopicOrPartition
+	case epoch != noEpoch && epoch < r.leaderEpoch:
+		return nil, kerr.FencedLeaderEpoch
+	case epoch != noEpoch && epoch > r.leaderEpoch:
+		return nil, kerr.UnknownLeaderEpoch
+	}
+	return r, nil
+}

@@ -126,7 +126,11 @@ func (p *process) fetchOne(w *fetchWait, id partition.ID, topicID [16]byte, fp *
 		pr.ErrorCode = kerr.UnknownTopicID.Code
 		return pr, true
 	}
-	r, e := p.leader(id, fp.CurrentLeaderEpoch)
+	find := p.leader
+	if w.follower == futureReplica {
+		find = p.local
+	}
+	r, e := find(id, fp.CurrentLeaderEpoch)
 	switch {
 	case e != nil:
 	case w.req.Version >= 13 && r.log.topicID != topicID:
@@ -141,7 +145,10 @@ func (p *process) fetchOne(w *fetchWait, id partition.ID, topicID [16]byte, fp *
 	}
 	pr.HighWatermark, pr.LastStableOffset, pr.LogStartOffset = r.high, r.high, 0
 	upTo := r.high
-	if w.follower >= 0 {
+	switch {
+	case w.follower == futureReplica:
+		upTo = r.log.end()
+	case w.follower >= 0:
 		upTo = r.log.end()
 		// A follower that does not know the high watermark is told at once (KIP-392).
 		urgent = r.followers[w.follower].toldHigh < r.high

@@ -7,6 +7,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// Replica ids that are no broker's.
+const (
+	consumer          int32 = -1
+	debuggingConsumer int32 = -2 // served by any replica; by ListOffsets up to the log's end
+	futureReplica     int32 = -3 // of a log directory: reads up to the log's end, whoever asks
+)
+
 // Timestamps with a meaning of their own.
 const (
 	latestOffset   int64 = -1
@@ -25,8 +32,12 @@ func listOffsets(p *process, _ *request, req *kmsg.ListOffsetsRequest) kmsg.Resp
 		for _, lp := range t.Partitions {
 			pr := kmsg.NewListOffsetsResponseTopicPartition()
 			pr.Partition, pr.Offset, pr.Timestamp, pr.LeaderEpoch = lp.Partition, -1, -1, -1
-			r, e := p.leader(partition.ID{Topic: t.Topic, Number: lp.Partition}, lp.CurrentLeaderEpoch)
-			if e == nil && lp.Timestamp == latestOffset && req.ReplicaID < 0 && r.high < r.epochStart {
+			find := p.leader
+			if req.ReplicaID == debuggingConsumer {
+				find = p.local
+			}
+			r, e := find(partition.ID{Topic: t.Topic, Number: lp.Partition}, lp.CurrentLeaderEpoch)
+			if e == nil && lp.Timestamp == latestOffset && req.ReplicaID == consumer && r.high < r.epochStart {
 				// A new leader may not know yet what is committed: answering now could make
 				// offsets go back (KIP-207).
 				if e = kerr.OffsetNotAvailable; req.Version < 5 {
@@ -34,7 +45,7 @@ func listOffsets(p *process, _ *request, req *kmsg.ListOffsetsRequest) kmsg.Resp
 				}
 			}
 			if pr.ErrorCode = code(e); e == nil {
-				pr.Offset, pr.Timestamp, pr.LeaderEpoch = r.offsetFor(lp.Timestamp, req.ReplicaID >= 0)
+				pr.Offset, pr.Timestamp, pr.LeaderEpoch = r.offsetFor(lp.Timestamp, req.ReplicaID != consumer)
 			}
 			out.Partitions = append(out.Partitions, pr)
 		}
@@ -43,21 +54,27 @@ func listOffsets(p *process, _ *request, req *kmsg.ListOffsetsRequest) kmsg.Resp
 	return resp
 }
 
-func (r *replica) offsetFor(timestamp int64, follower bool) (offset, at int64, epoch int32) {
+// offsetFor looks up to the high watermark, or to the log's end. The epoch is that of the records at the offset, and
+// of the replica at the end.
+func (r *replica) offsetFor(timestamp int64, toEnd bool) (offset, at int64, epoch int32) {
+	upTo := r.high
+	if toEnd {
+		upTo = r.log.end()
+	}
 	switch timestamp {
 	case latestOffset:
-		if follower {
-			return r.log.end(), -1, r.leaderEpoch
-		}
-		return r.high, -1, r.leaderEpoch
+		return upTo, -1, r.leaderEpoch
 	case earliestOffset, localEarliest:
-		return 0, -1, r.leaderEpoch
+		if len(r.log.epochs) == 0 {
+			return 0, -1, noEpoch
+		}
+		return 0, -1, r.log.epochs[0].epoch
 	case tieredOffset:
 		return -1, -1, -1
 	}
 	best := -1
 	for i, b := range r.log.batches {
-		if b.last >= r.high {
+		if b.last >= upTo {
 			break
 		}
 		if timestamp != maxTimestamp && b.maxTimestamp >= timestamp {

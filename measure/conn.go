@@ -1,0 +1,66 @@
+package measure
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"baton/wire"
+)
+
+// conn asks one question after the other.
+type conn struct {
+	net    net.Conn
+	in     *bufio.Reader
+	stop   func() bool
+	number int32
+}
+
+func (m Measurer) open(ctx context.Context, addr string) (*conn, error) {
+	nc, err := m.Dial(ctx, addr)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	// Closing the connection is what ends a read that a stuck broker holds up.
+	return &conn{net: nc, in: bufio.NewReader(nc), stop: context.AfterFunc(ctx, func() { _ = nc.Close() })}, nil
+}
+
+func (c *conn) close() {
+	c.stop()
+	_ = c.net.Close()
+}
+
+func (c *conn) ask(req kmsg.Request) (kmsg.Response, error) {
+	resp, err := c.exchange(req)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), err)
+	}
+	return resp, nil
+}
+
+func (c *conn) exchange(req kmsg.Request) (kmsg.Response, error) {
+	c.number++
+	name := "baton"
+	frame, err := wire.AppendRequest(nil, &name, c.number, req)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.net.Write(frame); err != nil {
+		return nil, err
+	}
+	answer, err := wire.ReadFrame(c.in, nil, wire.MaxFrame)
+	if err != nil {
+		return nil, err
+	}
+	got, body, err := wire.ParseResponseHeader(answer, req.Key(), req.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	if got != c.number {
+		return nil, fmt.Errorf("answer %d to request %d", got, c.number)
+	}
+	return wire.DecodeResponse(req.Key(), req.GetVersion(), body)
+}
