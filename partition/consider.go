@@ -37,6 +37,8 @@ const (
 	LeaderStays
 	// LessPreferred: it could lead, but the one that does comes first.
 	LessPreferred
+	// NotChosen: it could lead, but somebody named the one that does.
+	NotChosen
 )
 
 var standingNames = [...]string{"alive", "leaving", "restarted", "offline", "unreadable"}
@@ -45,7 +47,8 @@ var standingNames = [...]string{"alive", "leaving", "restarted", "offline", "unr
 func (s Standing) String() string { return standingNames[s] }
 
 var verdictNames = [...]string{"leads", "is no replica", "is offline", "has an unreadable registration", "is not in the ISR", "is shutting down",
-	"has restarted since the ISR was decided", "could lead, but the leader stays", "could lead, but comes later"}
+	"has restarted since the ISR was decided", "could lead, but the leader stays", "could lead, but comes later",
+	"could lead, but another one was named"}
 
 // String is what a person reads after the replica's id.
 func (v Verdict) String() string { return verdictNames[v] }
@@ -84,6 +87,8 @@ func consider(in Input, out isr.LeaderAndISR, id int32, replica bool) Considered
 		c.Verdict = HasRestarted
 	case out.Leader == in.Current.Leader:
 		c.Verdict = LeaderStays
+	case in.Chosen != nil:
+		c.Verdict = NotChosen
 	default:
 		c.Verdict = LessPreferred
 	}

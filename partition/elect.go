@@ -1,6 +1,10 @@
 package partition
 
-import "baton/isr"
+import (
+	"slices"
+
+	"baton/isr"
+)
 
 // Standing is what a replica's broker means for leading and for staying in the ISR.
 type Standing int
@@ -36,6 +40,8 @@ const (
 	ControlledShutdown Strategy = "controlled-shutdown"
 	// PreferredElection: somebody asked for it, and the first replica is alive and in the ISR.
 	PreferredElection Strategy = "preferred"
+	// Chosen: somebody named this replica, and it is alive and in the ISR.
+	Chosen Strategy = "chosen"
 	// Unclean: nobody of the ISR is left and the operator has accepted loss.
 	Unclean Strategy = "unclean"
 	// Leaderless: nobody may lead; the ISR is kept, so that any of its members may when it is back.
@@ -54,6 +60,8 @@ type Input struct {
 	Standing func(id int32) Standing
 	// AllowUnclean permits a leader from outside the ISR when no member is left.
 	AllowUnclean bool
+	// Chosen is the replica that leads then; nil: the first live one, as Kafka has it.
+	Chosen *int32
 	// MarkRecovering: inter-broker protocol 3.2 or later, an unclean leader starts as RECOVERING (KIP-704).
 	MarkRecovering bool
 }
@@ -96,7 +104,7 @@ func Elect(in Input) (isr.LeaderAndISR, Strategy) {
 		return next(cur, id, isr.Set{id}, OfflineElection)
 	}
 	if in.AllowUnclean && !cur.ISR.Any(func(id int32) bool { return in.Standing(id) == Unread }) {
-		if id, ok := firstLive(in); ok {
+		if id, ok := outsider(in); ok {
 			out := bump(cur, id, isr.Set{id})
 			if in.MarkRecovering {
 				out.Recovery = isr.Recovering
@@ -115,11 +123,18 @@ func Elect(in Input) (isr.LeaderAndISR, Strategy) {
 // otherwise it would look as if it had been made about them. A leader whose registration
 // cannot be read stays: nobody could tell it to stop.
 func Preferred(in Input) (out isr.LeaderAndISR, ok bool) {
+	if len(in.Replicas) == 0 {
+		return in.Current, false
+	}
+	return Give(in, in.Replicas[0])
+}
+
+// Give does the same for a replica that is named.
+func Give(in Input, id int32) (out isr.LeaderAndISR, ok bool) {
 	cur := in.Current
-	if len(in.Replicas) == 0 || cur.Leader == in.Replicas[0] {
+	if cur.Leader == id || !slices.Contains(in.Replicas, id) {
 		return cur, false
 	}
-	id := in.Replicas[0]
 	if !cur.ISR.Has(id) || in.Standing(id) != Alive || cur.Leader != isr.NoLeader && in.Standing(cur.Leader) == Unread {
 		return cur, false
 	}
@@ -166,6 +181,18 @@ func firstInISR(in Input, s Standing) (int32, bool) {
 		}
 	}
 	return 0, false
+}
+
+// outsider is who leads without being in the ISR.
+func outsider(in Input) (int32, bool) {
+	if in.Chosen == nil {
+		return firstLive(in)
+	}
+	if !slices.Contains(in.Replicas, *in.Chosen) {
+		return 0, false
+	}
+	s := in.Standing(*in.Chosen)
+	return *in.Chosen, s == Alive || s == Lapsed
 }
 
 func firstLive(in Input) (int32, bool) {

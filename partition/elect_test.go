@@ -216,3 +216,41 @@ func TestFirstExhaustively(t *testing.T) {
 		}
 	})
 }
+
+// TestNamedExhaustively names every replica, and one that is none, in every world.
+func TestNamedExhaustively(t *testing.T) {
+	each(func(w *world) {
+		for id := int32(1); id <= int32(len(w.in.Replicas))+1; id++ { //nolint:gosec // at most 4
+			in := w.in
+			in.Chosen = &id
+			namedUnclean(t, w, in, id)
+			got, ok := Give(w.in, id)
+			could := slices.Contains(in.Replicas, id) && in.Current.ISR.Has(id) && w.stand[min(id, 4)] == Alive
+			if ok && (!could || got.Leader != id || got.LeaderEpoch != in.Current.LeaderEpoch+1 || !got.ISR.Has(id) || !got.ISR.SubsetOf(in.Current.ISR)) {
+				t.Fatalf("%v: %d is given leadership: %v", w, id, got)
+			}
+			unread := in.Current.Leader != isr.NoLeader && in.Standing(in.Current.Leader) == Unread
+			if !ok && could && in.Current.Leader != id && !unread {
+				t.Fatalf("%v: %d is not given leadership", w, id)
+			}
+		}
+	})
+}
+
+// namedUnclean: naming a replica changes who is elected from outside the ISR, and nothing else.
+func namedUnclean(t *testing.T, w *world, in Input, id int32) {
+	t.Helper()
+	plain, plainly := Elect(w.in)
+	got, why := Elect(in)
+	live := slices.Contains(in.Replicas, id) && (in.Standing(id) == Alive || in.Standing(id) == Lapsed)
+	switch {
+	case plainly != Unclean:
+		if why != plainly || got.Leader != plain.Leader || !got.ISR.Equal(plain.ISR) {
+			t.Fatalf("%v: naming %d makes %v %s of %v %s", w, id, got, why, plain, plainly)
+		}
+	case live && (why != Unclean || got.Leader != id || !got.ISR.Equal(isr.Set{id})):
+		t.Fatalf("%v: %d was named: %v %s", w, id, got, why)
+	case !live && (why == Unclean || got.Leader != isr.NoLeader):
+		t.Fatalf("%v: %d was named and is not live: %v %s", w, id, got, why)
+	}
+}

@@ -47,10 +47,11 @@ func (m *Machine) decide(id partition.ID) {
 		m.initialise(id, p)
 		return
 	}
+	m.dropOutdated(id, p)
 	in := partition.Input{
 		Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
 		Standing:       func(b int32) partition.Standing { return m.im.Standing(p, b) },
-		MarkRecovering: m.set.LeaderRecovery, AllowUnclean: m.wantsUnclean(id),
+		MarkRecovering: m.set.LeaderRecovery, AllowUnclean: m.wantsUnclean(id), Chosen: m.chosen(id),
 	}
 	next, why := partition.Move(p.Assignment, in)
 	if why == partition.Keep {
@@ -80,6 +81,9 @@ func (m *Machine) decide(id partition.ID) {
 	}
 	c := &change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
 		from: p.State, strategy: why, view: m.im.View(), wanted: wanted}
+	if wanted != nil && wanted.named != nil {
+		in.Chosen = &wanted.named.ID
+	}
 	c.decision.Replicas = partition.Consider(in, next)
 	if next.Leader == isr.NoLeader || why == partition.Unclean {
 		c.decision.Unclean = m.uncleanSays(id)

@@ -23,6 +23,7 @@ const (
 // Why an election was held, for log lines.
 const (
 	causeCall    = "asked for by ElectLeaders"
+	causeNamed   = "somebody named the replica"
 	causeZnode   = "asked for in /admin/preferred_replica_election"
 	causeBalance = "auto leader rebalance"
 )
@@ -43,6 +44,7 @@ const (
 // taken up in slices: first maxWanted of them, then one for each that is settled.
 type election struct {
 	kind    ElectionType
+	named   *Candidate // nil: whom the kind says
 	cause   string
 	asker   Asked
 	queue   []partition.ID // not taken up yet
@@ -69,8 +71,15 @@ func (e *election) open() bool { return len(e.queue)+e.wanted > 0 }
 
 // electLeaders starts the elections of a call (07.3).
 func (m *Machine) electLeaders(token uint64, c ElectLeaders) {
-	e := &election{kind: c.Type, cause: causeCall, asker: Asked{Who: c.Who, Why: c.Why}, token: token, all: c.All, deadline: m.now + max(c.Timeout, 0),
+	if c.Candidate != nil && (c.All || len(c.Partitions) != 1) {
+		m.reply(token, ElectLeadersReply{Err: kerr.InvalidRequest})
+		return
+	}
+	e := &election{kind: c.Type, named: c.Candidate, cause: causeCall, asker: Asked{Who: c.Who, Why: c.Why}, token: token, all: c.All, deadline: m.now + max(c.Timeout, 0),
 		results: map[partition.ID]*ElectionResult{}}
+	if e.named != nil {
+		e.cause = causeNamed
+	}
 	if c.All {
 		m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
 			if p.Known && !m.queued(t) { // brokers know no others
@@ -154,14 +163,70 @@ func (m *Machine) notElectable(e *election, id partition.ID) *refusal {
 	case !p.Known:
 		return refuse(unavailable, "No leader is elected for %v: it has no state yet.", id)
 	}
+	if why := m.outdated(e, p); why != "" {
+		return refuse(kerr.InvalidUpdateVersion, "No leader is elected for %v: %s.", id, why)
+	}
 	return nil
+}
+
+// outdated says what has changed since a candidate was chosen, empty if nothing has.
+func (m *Machine) outdated(e *election, p *cluster.Partition) string {
+	c := e.named
+	switch {
+	case c == nil:
+		return ""
+	case !slices.Contains(p.Told().Replicas, c.ID):
+		return fmt.Sprintf("%d is not one of its replicas %v", c.ID, p.Told().Replicas)
+	case p.State.PartitionEpoch != c.PartitionEpoch:
+		return fmt.Sprintf("its state has changed since %d was chosen: version %d then, %d now", c.ID, c.PartitionEpoch, p.State.PartitionEpoch)
+	case e.kind != Unclean:
+		return ""
+	}
+	for _, id := range p.Told().Replicas {
+		was, live := c.Live[id], m.im.EligibleForISR(p, id)
+		switch {
+		case live && was == 0:
+			return fmt.Sprintf("replica %d is live, which it was not when %d was chosen", id, c.ID)
+		case live && was != m.im.Broker(id).Epoch:
+			return fmt.Sprintf("replica %d has restarted since %d was chosen", id, c.ID)
+		case !live && was != 0:
+			return fmt.Sprintf("replica %d is not live any more, which it was when %d was chosen", id, c.ID)
+		}
+	}
+	return ""
+}
+
+// dropOutdated settles the elections of a partition whose candidates were chosen by what is no more.
+func (m *Machine) dropOutdated(id partition.ID, p *cluster.Partition) {
+	for _, e := range slices.Clone(m.wanted[id]) {
+		if why := m.outdated(e, p); why != "" {
+			m.settleWanted(id, e, refuse(kerr.InvalidUpdateVersion, "No leader is elected for %v: %s.", id, why))
+		}
+	}
+}
+
+// chosen is the replica that was named for an unclean election, nil if none was.
+func (m *Machine) chosen(id partition.ID) *int32 {
+	i := slices.IndexFunc(m.wanted[id], func(e *election) bool { return e.kind == Unclean })
+	if i < 0 || m.wanted[id][i].named == nil {
+		return nil
+	}
+	return &m.wanted[id][i].named.ID
+}
+
+// target is who leads after an election of the kind Preferred; the assignment has replicas.
+func (e *election) target(replicas []int32) int32 {
+	if e.named != nil {
+		return e.named.ID
+	}
+	return replicas[0]
 }
 
 func (m *Machine) notNeeded(e *election, p *cluster.Partition) bool {
 	if e.kind == Unclean {
 		return p.State.Leader != isr.NoLeader && m.im.Standing(p, p.State.Leader) != partition.Offline
 	}
-	return len(p.Assignment.Replicas) > 0 && p.State.Leader == p.Assignment.Replicas[0]
+	return len(p.Assignment.Replicas) > 0 && p.State.Leader == e.target(p.Assignment.Replicas)
 }
 
 // wantsUnclean reports whether somebody has accepted loss for the partition.
@@ -180,10 +245,14 @@ func (m *Machine) elect(id partition.ID, in partition.Input) (isr.LeaderAndISR, 
 			continue
 		}
 		if e.kind == Preferred {
-			if next, ok := partition.Preferred(in); ok {
-				return next, partition.PreferredElection, e
+			if next, why, ok := e.give(in); ok {
+				return next, why, e
 			}
 			if m.readsFirst(e, id, in) {
+				continue
+			}
+			if e.named != nil {
+				m.settleWanted(id, e, refuse(kerr.EligibleLeadersNotAvailable, "%d is %v, and the ISR of %v is %v", e.named.ID, in.Standing(e.named.ID), id, in.Current.ISR))
 				continue
 			}
 			m.settleWanted(id, e, refuse(kerr.PreferredLeaderNotAvailable,
@@ -196,13 +265,23 @@ func (m *Machine) elect(id partition.ID, in partition.Input) (isr.LeaderAndISR, 
 	return in.Current, partition.Keep, nil
 }
 
+// give moves the leader to a member of the ISR.
+func (e *election) give(in partition.Input) (isr.LeaderAndISR, partition.Strategy, bool) {
+	if e.named != nil {
+		next, ok := partition.Give(in, e.named.ID)
+		return next, partition.Chosen, ok
+	}
+	next, ok := partition.Preferred(in)
+	return next, partition.PreferredElection, ok
+}
+
 // readsFirst asks for the state once, before an election is refused for an ISR that its leader may have changed since:
 // leaders below 2.7-IV2 say so up to 7 s later, and Kafka's controller reads before each election.
 func (m *Machine) readsFirst(e *election, id partition.ID, in partition.Input) bool {
 	if !m.set.LeadersWriteISR || len(in.Replicas) == 0 {
 		return false
 	}
-	if s := in.Standing(in.Replicas[0]); s != partition.Alive && s != partition.Lapsed {
+	if s := in.Standing(e.target(in.Replicas)); s != partition.Alive && s != partition.Lapsed {
 		return false
 	}
 	if !e.reread[id] {
@@ -296,8 +375,11 @@ func (m *Machine) sumUp(e *election) {
 		return // a rebalance that found nothing to do
 	}
 	kind := "preferred"
-	if e.kind == Unclean {
+	switch {
+	case e.kind == Unclean:
 		kind = "unclean"
+	case e.named != nil:
+		kind = "chosen"
 	}
 	m.note(Note{Kind: NoteElections, Broker: -1, Text: fmt.Sprintf("%s election (%s): %d partitions elected, %d needed none, %d without one",
 		kind, e.cause, e.elected, e.unneeded, e.failed)})

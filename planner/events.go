@@ -271,6 +271,17 @@ type ElectLeaders struct {
 	All        bool // all partitions; those that need no election are left out of the reply
 	Timeout    Millis
 	Who, Why   string // who asks, as far as known; for the record
+	// Candidate is who is to lead; nil: whom the type says. Then Partitions is one.
+	Candidate *Candidate
+}
+
+// Candidate is the replica that an election names: one of the ISR if it is Preferred, any live one if it is Unclean. It holds
+// only as long as what it was chosen by: if that has changed, nothing is elected.
+type Candidate struct {
+	ID             int32
+	PartitionEpoch epoch.Partition
+	// Live are the registrations of the live replicas then, of an Unclean election.
+	Live map[int32]epoch.Broker
 }
 
 // NewTopic is one topic to create. Either Assignment is set, or Partitions and

@@ -99,6 +99,8 @@ func (m *Machine) learned(c *change, r Result) {
 func (m *Machine) uncleanSays(id partition.ID) string {
 	c := m.unclean[id.Topic]
 	switch {
+	case m.chosen(id) != nil:
+		return fmt.Sprintf("allowed: somebody asked for it, and named replica %d", *m.chosen(id))
 	case m.wantsUnclean(id):
 		return "allowed: somebody asked for it"
 	case c.Bad != "":

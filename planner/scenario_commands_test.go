@@ -39,7 +39,8 @@ func init() {
 		"refresh": func(w *world) { w.reads = nil; w.step(planner.Refreshed{States: w.parse().states}) },
 		// default [unclean=true] [bad]: the cluster's dynamic default
 		"default": func(w *world) { w.step(w.defaults("unclean", w.args.has("bad"))) },
-		// elect preferred|unclean [all] [timeout=MS] [t-0 …]: a call of ElectLeaders
+		// elect preferred|unclean [all] [timeout=MS] [t-0 …]: a call of ElectLeaders;
+		// with candidate=ID version=N [live=2@12,3@13] it names the replica
 		"elect": elect,
 		// preferred-znode [t-0 …] [bad] [absent]: /admin/preferred_replica_election
 		"preferred-znode": func(w *world) {
@@ -189,6 +190,15 @@ func elect(w *world) {
 		body.Type = planner.Unclean
 	} else if !w.args.has("preferred") {
 		w.t.Fatal("elect preferred or unclean?")
+	}
+	if id := w.num("candidate", -1); id >= 0 {
+		body.Candidate = &planner.Candidate{ID: int32(id), PartitionEpoch: epoch.Partition(w.num("version", 0)), Live: map[int32]epoch.Broker{}} //nolint:gosec // small
+		for s := range strings.SplitSeq(w.args.text("live", ""), ",") {
+			if s != "" {
+				b := w.parseBroker(s)
+				body.Candidate.Live[b.ID] = b.Epoch
+			}
+		}
 	}
 	body.Partitions = w.partitions()
 	w.call(body)
