@@ -28,6 +28,9 @@ type body struct {
 	Request
 	To    *int32 `json:"to,omitempty"`    // handover
 	Level string `json:"level,omitempty"` // log-level
+
+	Question *Question `json:"question,omitempty"` // measure
+	Choice   *Choice   `json:"choice,omitempty"`   // elect
 }
 
 // HandbackResult is Handback as it travels.

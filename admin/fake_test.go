@@ -27,6 +27,21 @@ type fakeNode struct {
 	answer   entry.Answer
 	filter   entry.Filter
 	local    bool
+
+	measured Measurement
+	question Question
+	choice   Choice
+	elected  error
+}
+
+func (f *fakeNode) Measure(_ context.Context, q Question) (Measurement, error) {
+	f.question = q
+	return f.measured, nil
+}
+
+func (f *fakeNode) Elect(_ context.Context, c Choice, req Request) (Elected, error) {
+	f.choice, f.reqs = c, append(f.reqs, req)
+	return Elected{Leader: c.Leader}, f.elected
 }
 
 func (f *fakeNode) Status(context.Context) (Status, error) { return f.st, f.statErr }

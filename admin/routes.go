@@ -41,6 +41,7 @@ func (s *Server) handler(socket bool) http.Handler {
 	for path, f := range map[string]http.HandlerFunc{
 		PathTakeover: s.takeover, PathHandback: s.handback, PathHandover: s.handover,
 		PathReload: s.reload, PathLogLevel: s.logLevel, PathState: s.dumpState,
+		PathMeasure: s.measure, PathElect: s.elect,
 	} {
 		mux.Handle("POST "+path, s.local(socket, f))
 	}

@@ -26,6 +26,7 @@ type Node interface {
 	// Ready reports whether the session is up and this instance leads with a loaded image or could; the text says why not.
 	Ready() (bool, string)
 	Journal
+	Elector
 }
 
 // AnyMember as the target of a handover means any other Baton.

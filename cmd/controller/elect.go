@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -64,19 +65,35 @@ type failedElection struct {
 	Message   string `json:"message,omitempty"`
 }
 
+// electTime is how long the election of a named replica may take, with the measuring before.
+const electTime = time.Minute
+
 func (a *app) electCommand() *cobra.Command {
-	f := &electFlags{}
+	f, n := &electFlags{}, &namedFlags{}
 	c := &cobra.Command{
-		Use: "elect preferred|unclean", Short: "Elect leaders, as kafka-leader-election does", Args: cobra.MaximumNArgs(1), ValidArgs: []string{"preferred", "unclean"},
+		Use: "elect preferred|unclean|leader [TOPIC-PARTITION]", Short: "Elect leaders, as kafka-leader-election does, or by name", Args: cobra.MaximumNArgs(2),
+		ValidArgs: []string{"preferred", "unclean", "leader"},
 		Long: "preferred gives leadership back to the first replica of each partition, if it is alive and in sync.\n" +
 			"unclean makes an out-of-sync replica the leader where nobody of the in-sync replicas is left, which loses\n" +
 			"records; it shows where, and asks. Any controller will do: the request is Kafka's own. Without\n" +
 			"--bootstrap-server the brokers are those that the running Baton knows.\n\n" +
-			"Takes the options of kafka-leader-election and prints what it prints.\n\n" + exitCodes,
+			"Takes the options of kafka-leader-election and prints what it prints.\n\n" +
+			"With --candidate the active Baton asks each live replica what it has, above the high watermark too: longest is the one\n" +
+			"with the latest leader epoch in its last record and then the greatest log end, first the one that Kafka would take. It shows\n" +
+			"all of them and the loss, and asks. It refuses where another replica has more or may have, without --accept-data-loss, and\n" +
+			"measures again if the state changes in between. `elect leader` moves the leader to an in-sync replica.\n\n" + exitCodes,
 		Example: "  controller elect preferred --all-topic-partitions\n" +
 			"  controller elect preferred --bootstrap-server b1:9092 --path-to-json-file partitions.json -o json\n" +
-			"  controller elect unclean --topic orders --partition 3 --yes",
+			"  controller elect unclean --topic orders --partition 3 --yes\n" +
+			"  controller elect unclean orders-3 --candidate longest --reason 'disk of 1 is gone'\n" +
+			"  controller elect leader orders-3 --replica 2 --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch named, err := n.isNamed(cmd, args); {
+			case err != nil:
+				return err
+			case named:
+				return a.electNamed(cmd.Context(), n, strings.EqualFold(args[0], "unclean"), args[1])
+			}
 			unclean, err := f.unclean(args)
 			if err != nil {
 				return err
@@ -113,6 +130,8 @@ func (a *app) electCommand() *cobra.Command {
 	fl.StringVar(&f.properties, "admin.config", "", "properties of Kafka's tools; only those of a plaintext connection are accepted yet")
 	fl.StringVar(&f.commandConfig, "command-config", "", "the same as --admin.config")
 	fl.BoolVarP(&a.flags.yes, "yes", "y", false, "do not ask")
+	a.namedFlags(c, n)
+	a.timeoutFlag(c, electTime)
 	return c
 }
 

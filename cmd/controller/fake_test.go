@@ -36,6 +36,20 @@ type fakeNode struct {
 	answer   entry.Answer
 	filter   entry.Filter
 	run      func(ctx context.Context) error
+
+	measured admin.Measurement
+	question admin.Question
+	choice   *admin.Choice
+}
+
+func (f *fakeNode) Measure(_ context.Context, q admin.Question) (admin.Measurement, error) {
+	f.question = q
+	return f.measured, nil
+}
+
+func (f *fakeNode) Elect(_ context.Context, c admin.Choice, req admin.Request) (admin.Elected, error) {
+	f.choice, f.req = &c, req
+	return admin.Elected{Leader: c.Leader}, f.err
 }
 
 func (f *fakeNode) Status(context.Context) (admin.Status, error) { return f.st, nil }

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"baton/admin"
+	"baton/explain"
+)
+
+// namedFlags are those of elections that name their replica.
+type namedFlags struct {
+	candidate  string
+	replica    int32
+	acceptLoss bool
+	dryRun     bool
+}
+
+// kafkas are the flags that choose partitions of elections that Kafka knows, too.
+var kafkas = []string{"election-type", "topic", "partition", "path-to-json-file", "all-topic-partitions", "admin.config", "command-config"}
+
+func (a *app) namedFlags(c *cobra.Command, f *namedFlags) {
+	fl := c.Flags()
+	fl.StringVar(&f.candidate, "candidate", "", "who is to lead without being in sync: longest, first, or a broker's id")
+	fl.Int32Var(&f.replica, "replica", -1, "the in-sync replica that is to lead")
+	fl.BoolVar(&f.acceptLoss, "accept-data-loss", false, "elect the candidate although another replica has, or may have, more")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "with --candidate or --replica: show what would be done, and do nothing")
+	fl.StringVar(&a.flags.reason, "reason", "", "with --candidate or --replica: why; recorded in the log and in the journal")
+	_ = c.RegisterFlagCompletionFunc("candidate", cobra.FixedCompletions([]string{"longest", "first"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// isNamed reports whether a replica is named, and refuses what belongs to the other kind of elections.
+func (f *namedFlags) isNamed(c *cobra.Command, args []string) (bool, error) {
+	kind := strings.ToLower(strings.Join(args[:min(len(args), 1)], ""))
+	candidate, replica := c.Flags().Changed("candidate"), c.Flags().Changed("replica")
+	if kind != "leader" && !candidate && !replica {
+		for _, name := range []string{"accept-data-loss", "dry-run"} {
+			if c.Flags().Changed(name) {
+				return false, admin.Usage("--%s goes with --candidate or --replica", name)
+			}
+		}
+		if len(args) > 1 {
+			return false, admin.Usage("elect %s: %s is given, but neither --candidate nor --replica", args[0], args[1])
+		}
+		return false, nil
+	}
+	for _, name := range kafkas {
+		if c.Flags().Changed(name) {
+			return true, admin.Usage("--%s does not go with a replica that is named", name)
+		}
+	}
+	switch {
+	case len(args) != 2:
+		return true, admin.Usage("name the partition: elect %s TOPIC-PARTITION", kind)
+	case kind == "unclean" && candidate && !replica, kind == "leader" && replica && !candidate && !f.acceptLoss:
+		return true, nil
+	}
+	return true, admin.Usage("expected elect unclean TOPIC-PARTITION --candidate longest|first|ID, or elect leader TOPIC-PARTITION --replica ID")
+}
+
+// measureAgain is how often what was measured may have changed before it was acted on.
+const measureAgain = 3
+
+// electNamed elects a replica that was named.
+func (a *app) electNamed(ctx context.Context, f *namedFlags, unclean bool, name string) error {
+	topic, number, err := splitPartition(name)
+	if err != nil {
+		return err
+	}
+	return a.withClient(ctx, func(ctx context.Context, cl *admin.Client, req admin.Request) error {
+		choose := func() (admin.Choice, error) { return a.cleanChoice(ctx, f, topic, number) }
+		if unclean {
+			choose = func() (admin.Choice, error) { return a.uncleanChoice(ctx, cl, req, f, topic, number) }
+		}
+		var out admin.Elected
+		for try := 1; ; try++ {
+			choice, err := choose()
+			if err != nil || f.dryRun {
+				return err
+			}
+			if out, err = cl.Elect(ctx, choice, req); err == nil {
+				break
+			}
+			if try == measureAgain || admin.KindOf(err) != admin.KindRefused {
+				return err
+			}
+			a.say("%s Once more.", err)
+		}
+		return a.print(out, func(w io.Writer) {
+			text := "%d leads %s now.\n"
+			if out.NotNeeded {
+				text = "%d leads %s already.\n"
+			}
+			_, _ = fmt.Fprintf(w, text, out.Leader, name)
+		})
+	})
+}
+
+func splitPartition(name string) (string, int32, error) {
+	i := strings.LastIndexByte(name, '-')
+	n, err := strconv.ParseUint(name[i+1:], 10, 31)
+	if i <= 0 || err != nil {
+		return "", 0, admin.Usage("%q: expected TOPIC-PARTITION", name)
+	}
+	return name[:i], int32(n), nil
+}
+
+// uncleanChoice measures, shows and asks.
+func (a *app) uncleanChoice(ctx context.Context, cl *admin.Client, req admin.Request, f *namedFlags, topic string, number int32) (admin.Choice, error) {
+	m, err := cl.Measure(ctx, admin.Question{Topic: topic, Partition: number, Candidate: f.candidate}, req)
+	if err != nil {
+		return admin.Choice{}, err
+	}
+	to := a.errs
+	if f.dryRun {
+		to = a.out // it is what was asked for
+	}
+	if err := a.printTo(to, m, func(w io.Writer) { a.measured(w, &m) }); err != nil {
+		return admin.Choice{}, err
+	}
+	switch {
+	case m.Leader < 0:
+		return admin.Choice{}, admin.Refused("nobody can be elected: %s", strings.Join(m.Doubts, "; "))
+	case len(m.Doubts) > 0 && !f.acceptLoss:
+		return admin.Choice{}, admin.Refused("not done without --accept-data-loss: %s", strings.Join(m.Doubts, "; "))
+	case f.dryRun:
+		return admin.Choice{}, nil
+	}
+	return m.Choice(), a.confirm(fmt.Sprintf("Plan: %d leads %s-%d, alone in the ISR. Records that it lacks are lost for good, acknowledged ones too,\n"+
+		"      and the other replicas drop them. Nothing is done if the state changes or a replica restarts meanwhile.", m.Leader, topic, number))
+}
+
+// measured shows what each replica has.
+func (a *app) measured(w io.Writer, m *admin.Measurement) {
+	_, _ = fmt.Fprintf(w, "%s-%d has no leader; leader epoch %d, ISR %s\n\n", m.Topic, m.Partition, m.LeaderEpoch, ints(m.ISR))
+	columns(w, func(line func(...any)) {
+		line("REPLICA", "LIVE", "IN ISR", "LAST EPOCH", "LOG END", "LOSS", "")
+		for _, r := range m.Replicas {
+			live, epoch, end, loss, mark := "yes", "?", "?", "unknown", r.Silent
+			if r.Epoch == 0 {
+				live, epoch, end, loss = "no", "", "", ""
+			}
+			if l := r.Log; l != nil {
+				epoch, end, loss = bounds(l.EpochMin, l.EpochMax), fmt.Sprint(l.End), lossText(l)
+			}
+			if r.Broker == m.Leader {
+				mark = strings.TrimPrefix(mark+"; chosen", "; ")
+			}
+			line(r.Broker, live, yesNo(r.InISR), epoch, end, loss, mark)
+		}
+	})
+	for _, d := range m.Doubts {
+		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func bounds(lo, hi int32) string {
+	if lo == hi {
+		return fmt.Sprint(lo)
+	}
+	return fmt.Sprintf("%d…%d", lo, hi)
+}
+
+func lossText(l *admin.MeasuredLog) string {
+	switch {
+	case l.LossMin == nil:
+		return "unknown"
+	case l.LossMax == nil:
+		return fmt.Sprintf("at least %d (%s)", *l.LossMin, l.From)
+	}
+	return fmt.Sprintf("%d…%d (%s)", *l.LossMin, *l.LossMax, l.From)
+}
+
+// cleanChoice looks, shows and asks.
+func (a *app) cleanChoice(ctx context.Context, f *namedFlags, topic string, number int32) (admin.Choice, error) {
+	d, err := a.image(ctx, "", topic)
+	if err != nil {
+		return admin.Choice{}, err
+	}
+	e, err := explain.Partition(d, topic, number)
+	if err != nil {
+		return admin.Choice{}, err
+	}
+	i := slices.IndexFunc(e.Replicas, func(r explain.Replica) bool { return r.Broker == f.replica })
+	switch {
+	case f.replica < 0:
+		return admin.Choice{}, admin.Usage("--replica %d: expected a broker's id", f.replica)
+	case i < 0:
+		return admin.Choice{}, admin.Refused("%d is not a replica of %s-%d", f.replica, topic, number)
+	case e.Replicas[i].State != explain.InSync && e.Replicas[i].State != explain.Leads:
+		return admin.Choice{}, admin.Refused("%d is not live and in sync: %s", f.replica, e.Replicas[i].Text)
+	}
+	c := admin.Choice{Topic: topic, Partition: number, Leader: f.replica, PartitionEpoch: d.Topic(topic).Partition(number).PartitionEpoch}
+	plan := fmt.Sprintf("Plan: the leader of %s-%d goes from %s to %d, which is in sync: nothing is lost.", topic, number, leader(e.Leader), f.replica)
+	if f.dryRun {
+		return c, a.print(c, func(w io.Writer) { _, _ = fmt.Fprintln(w, plan) })
+	}
+	return c, a.confirm(plan)
+}
