@@ -95,6 +95,8 @@ func (a asker) whenNot() ([]Action, error) {
 	}
 	if act.Loses = w.Why(a.e.id()) == partition.Unclean; act.Loses {
 		act.Then += fmt.Sprintf("; what only %s had is lost", list(a.e.ISR))
+		out = append(out, Action{Do: "elect unclean, by what they have", Command: fmt.Sprintf("controller elect unclean %v --candidate longest", a.e.id()),
+			Then: "the live replicas are measured, and the one that loses least leads, if you say so", Loses: true})
 	} else {
 		act.Command = ""
 	}

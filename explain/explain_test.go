@@ -61,7 +61,8 @@ func TestPartition(t *testing.T) {
 		{name: "the only one in sync is away", change: func(d *snapshot.Document, _ *snapshot.Partition) { leaderless(d) },
 			summary: "no leader: nobody of the ISR [1] is live; 2, 3 could lead only with loss, and unclean election is off (static)",
 			has:     []string{"1 away yes left without shutting down in order at 2024-05-06 07:10:09Z", "last 1: it is the only member of the ISR"},
-			actions: []string{"wait for broker 1: 1 leads, ISR [1]; nothing is lost", "!elect unclean: 2 leads, ISR [2]; what only 1 had is lost"}},
+			actions: []string{"wait for broker 1: 1 leads, ISR [1]; nothing is lost", "!elect unclean, by what they have: the live replicas are measured",
+				"!elect unclean: 2 leads, ISR [2]; what only 1 had is lost"}},
 		{name: "away since before this Baton led", change: func(d *snapshot.Document, p *snapshot.Partition) {
 			leaderless(d)
 			d.Away[0].Since = time.Time{}
@@ -72,7 +73,7 @@ func TestPartition(t *testing.T) {
 			p.ISR, p.LastLeader = []int32{1, 4}, &snapshot.LastLeader{Broker: 4, Lost: at}
 			away(d, 4, at)
 		}, summary: "nobody of the ISR [1 4] is live", has: []string{"last 4: this Baton saw it"},
-			actions: []string{"wait for broker 1: 1 leads", "wait for broker 4: ", "!elect unclean: 2 leads"}},
+			actions: []string{"wait for broker 1: 1 leads", "wait for broker 4: ", "!elect unclean, by what they have: ", "!elect unclean: 2 leads"}},
 		{name: "nobody can know who led", change: func(d *snapshot.Document, _ *snapshot.Partition) {
 			leaderless(d).ISR = []int32{1, 4}
 			away(d, 4, at)
