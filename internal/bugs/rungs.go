@@ -32,7 +32,7 @@ type rung struct {
 // allRungs from the fastest to the slowest.
 func allRungs() []*rung {
 	return []*rung{
-		{name: "exhaustive", targets: []string{"isr", "partition"}, limit: time.Minute},
+		{name: "exhaustive", targets: []string{"isr", "partition", "recovery"}, limit: time.Minute},
 		{name: "scenarios", targets: []string{"planner"}, limit: time.Minute},
 		{name: "coresim", targets: []string{"planner/internal/coresim"}, seeds: "^TestSeeds$",
 			env: []string{"BATON_SIM_SEEDS=500"}, limit: 2 * time.Minute, replay: []string{"-test.run=^TestSeed$"}},
