@@ -353,11 +353,12 @@ func (m *measured) measure() []measure.Measured {
 	for p := range m.logs() {
 		w.Logs = append(w.Logs, measure.Partition{ID: partition.ID{Topic: "m", Number: int32(p)}, Epoch: maxEpoch})
 	}
-	dial := func(ctx context.Context, addr string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", addr)
-	}
-	return measure.Measurer{Dial: dial, Timeout: 20 * time.Second}.Measure(m.ctx, []measure.Wanted{w})[0]
+	return measure.Measurer{Dial: dialTCP, Timeout: 20 * time.Second}.Measure(m.ctx, []measure.Wanted{w})[0]
+}
+
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", addr)
 }
 
 // recordBatch is n records a millisecond apart; -n of one timestamp.
