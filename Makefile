@@ -34,8 +34,8 @@ run-kafka: ## the same on real Kafka 3.9.1, in some two minutes; needs Java 17 a
 
 test: vet lint race whatif crash fuzz e2e ## everything that has to pass
 
-test-fast: ## no Java, no network, a minute at most; with the seeded simulation
-	$(GO) test -short -vet=off -count=1 $$($(GO) list ./... | grep -v '^baton/e2e')
+test-fast: ## no Java, no network, a minute at most; with the seeded simulation; four packages at a time, as some of them mostly wait
+	$(GO) test -short -vet=off -count=1 -p 4 $$($(GO) list ./... | grep -v '^baton/e2e')
 
 vet:
 	$(GO) vet ./...
