@@ -34,33 +34,10 @@ func (c *conn) close() {
 }
 
 func (c *conn) ask(req kmsg.Request) (kmsg.Response, error) {
-	resp, err := c.exchange(req)
+	c.number++
+	resp, err := wire.Ask(c.net, c.in, "baton", c.number, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), err)
 	}
 	return resp, nil
-}
-
-func (c *conn) exchange(req kmsg.Request) (kmsg.Response, error) {
-	c.number++
-	name := "baton"
-	frame, err := wire.AppendRequest(nil, &name, c.number, req)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.net.Write(frame); err != nil {
-		return nil, err
-	}
-	answer, err := wire.ReadFrame(c.in, nil, wire.MaxFrame)
-	if err != nil {
-		return nil, err
-	}
-	got, body, err := wire.ParseResponseHeader(answer, req.Key(), req.GetVersion())
-	if err != nil {
-		return nil, err
-	}
-	if got != c.number {
-		return nil, fmt.Errorf("answer %d to request %d", got, c.number)
-	}
-	return wire.DecodeResponse(req.Key(), req.GetVersion(), body)
 }

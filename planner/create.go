@@ -264,6 +264,9 @@ func (m *Machine) topicCreated(call *createCall, i int, parts []PartitionRead, w
 }
 
 func (m *Machine) settleCreates() {
+	if len(m.creates) == 0 {
+		return
+	}
 	likeIt := m.colliding()
 	m.creates = slices.DeleteFunc(m.creates, func(c *createCall) bool {
 		for _, i := range sortedIndexes(c.waiting) {

@@ -90,10 +90,6 @@ func (m *Machine) queued(t *cluster.Topic) bool {
 	return t.Deleting || m.deletions[t.Name] != nil && m.set.DeleteTopics
 }
 
-func isReassigning(t *cluster.Topic) bool {
-	return slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Assignment.Reassigning() })
-}
-
 // settleDeletions pursues the deletions for which something may have changed.
 func (m *Machine) settleDeletions() {
 	for len(m.lookAt) > 0 {

@@ -96,6 +96,10 @@ func (m *Machine) grow(call *growCall, i int, room int32) int32 {
 	return added
 }
 
+func isReassigning(t *cluster.Topic) bool {
+	return slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Assignment.Reassigning() })
+}
+
 // validateGrowth checks in Kafka's order (05.7), in Kafka's words, and returns the
 // assignments of the partitions to add, no more than there is room for.
 func (m *Machine) validateGrowth(want MorePartitions, room int32) ([]PartitionRead, *refusal) {

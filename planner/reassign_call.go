@@ -77,7 +77,7 @@ func scala(kind string, ids []int32) string {
 
 // nextAssignment checks in Kafka's order (06.4) what a request makes of a partition, nil if
 // that one is unknown. One of a topic to be deleted is refused like an unknown one, after its
-// replicas have been looked at; what is in progress may be cancelled, as the deletion waits for it.
+// replicas have been looked at; what is in progress may be cancelled until the topic is gone.
 func (m *Machine) nextAssignment(p *cluster.Partition, doomed bool, r Reassignment) (partition.Assignment, *refusal) {
 	var now partition.Assignment
 	if p != nil {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"baton/e2e/load"
 )
 
 // mix is what a seed chooses once for the whole run: a run with few kinds of faults gets deeper into each.
@@ -81,7 +83,7 @@ func (w *world) run(live func(context.Context) error) (r Result) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	err := w.start(ctx)
 	if err == nil {
-		err = w.produce(ctx)
+		err = w.produce(ctx, load.Partitions(topicName, partitions))
 	}
 	if err == nil {
 		err = live(ctx)

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -109,10 +108,8 @@ func failFast() bool { return flag.Lookup("test.failfast").Value.String() == "tr
 // runChild runs some seeds in a process of their own.
 func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
 	out, err := inChild(t, "TestSeeds", fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
-	for line := range bytes.Lines(out) {
-		if report, ok := strings.CutPrefix(string(line), reportLine); ok {
-			return f, errors.Join(json.Unmarshal([]byte(report), &f))
-		}
+	if found, bad := reported(out, &f); found {
+		return f, bad
 	}
 	last := from // that was begun: a panic or a hang is its
 	for line := range bytes.Lines(out) {
@@ -121,6 +118,16 @@ func runChild(t *testing.T, from uint64, n int) (f figures, err error) {
 		}
 	}
 	return f, fmt.Errorf("seed %d: %w\n  again: go test ./sim -run TestSeeds -seed %d -seeds 1\n%s", last, err, last, out)
+}
+
+// reported reads what a child said at its end into to; found is false if it did not come to that.
+func reported(out []byte, to any) (found bool, err error) {
+	for line := range bytes.Lines(out) {
+		if report, ok := bytes.CutPrefix(line, []byte(reportLine)); ok {
+			return true, json.Unmarshal(report, to)
+		}
+	}
+	return false, nil
 }
 
 // inChild runs a test in a process with one thread.

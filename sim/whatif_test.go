@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -93,14 +92,9 @@ func (f *whatIfFigures) add(o whatIfFigures) {
 }
 
 func whatIfChild(t *testing.T, from uint64, n int) (f whatIfFigures, err error) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWhatIf$", "-test.timeout=5m", fmt.Sprint("-test.failfast=", failFast()),
-		fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
-	cmd.Env = append(os.Environ(), childEnv+"=1", "GOMAXPROCS=1", "GOGC=400")
-	out, err := cmd.CombinedOutput()
-	for line := range strings.Lines(string(out)) {
-		if report, ok := strings.CutPrefix(line, reportLine); ok {
-			return f, json.Unmarshal([]byte(report), &f)
-		}
+	out, err := inChild(t, "TestWhatIf", "-test.timeout=5m", fmt.Sprint("-seed=", from), fmt.Sprint("-seeds=", n))
+	if found, bad := reported(out, &f); found {
+		return f, bad
 	}
 	return f, fmt.Errorf("from seed %d: %w\n%s", from, err, out)
 }
@@ -279,19 +273,12 @@ func (w *world) compareWhatIf(ctx context.Context, f *whatIfFigures) error {
 }
 
 // writeEverywhere starts a load on all topics and waits until it flows.
-func (w *world) writeEverywhere(ctx context.Context) (err error) {
+func (w *world) writeEverywhere(ctx context.Context) error {
 	var to []load.Target
 	for _, p := range w.history.Partitions() {
 		to = append(to, load.Target{Topic: p.ID.Topic, Partition: p.ID.Number})
 	}
-	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: to, Rate: 8, Size: 20,
-		Client: append(w.clientOptions(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	return w.load.WaitMore(ctx, 1)
+	return w.produce(ctx, to)
 }
 
 // deceptive reports whether a broker that the others cannot reach is in an ISR with one of them: nothing was written, so its

@@ -275,8 +275,8 @@ func (w *world) createTopic(ctx context.Context) error {
 }
 
 // produce starts the load and waits until it flows: the client has its producer id then, for good.
-func (w *world) produce(ctx context.Context) (err error) {
-	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: load.Partitions(topicName, partitions), Rate: 8, Size: 20,
+func (w *world) produce(ctx context.Context, to []load.Target) (err error) {
+	w.load, err = load.Start(load.Options{Seeds: w.seeds(), Targets: to, Rate: 8, Size: 20,
 		Client: append(w.clientOptions(), kgo.RetryTimeout(time.Hour), kgo.ProduceRequestTimeout(5*time.Second))})
 	if err != nil {
 		return err

@@ -161,14 +161,25 @@ func (p *process) leader(id partition.ID, epoch int32) (*replica, *kerr.Error) {
 			return nil, kerr.NotLeaderForPartition
 		}
 		return nil, kerr.UnknownTopicOrPartition
-	case epoch != noEpoch && epoch < r.leaderEpoch:
-		return nil, kerr.FencedLeaderEpoch
-	case epoch != noEpoch && epoch > r.leaderEpoch:
-		return nil, kerr.UnknownLeaderEpoch
-	case r.role != leading:
+	}
+	if err := r.fenced(epoch); err != nil {
+		return nil, err
+	}
+	if r.role != leading {
 		return nil, kerr.NotLeaderForPartition
 	}
 	return r, nil
+}
+
+// fenced says what is wrong with the leader epoch that a client knows.
+func (r *replica) fenced(epoch int32) *kerr.Error {
+	switch {
+	case epoch != noEpoch && epoch < r.leaderEpoch:
+		return kerr.FencedLeaderEpoch
+	case epoch != noEpoch && epoch > r.leaderEpoch:
+		return kerr.UnknownLeaderEpoch
+	}
+	return nil
 }
 
 // local returns a replica whose log is open, whether it leads or not: who asks as a debugging consumer, or as a reader within
@@ -184,10 +195,9 @@ func (p *process) local(id partition.ID, epoch int32) (*replica, *kerr.Error) {
 			return nil, kerr.NotLeaderForPartition
 		}
 		return nil, kerr.UnknownTopicOrPartition
-	case epoch != noEpoch && epoch < r.leaderEpoch:
-		return nil, kerr.FencedLeaderEpoch
-	case epoch != noEpoch && epoch > r.leaderEpoch:
-		return nil, kerr.UnknownLeaderEpoch
+	}
+	if err := r.fenced(epoch); err != nil {
+		return nil, err
 	}
 	return r, nil
 }

@@ -152,19 +152,12 @@ func (a *app) measured(w io.Writer, m *admin.Measurement) {
 			if r.Broker == m.Leader {
 				mark = strings.TrimPrefix(mark+"; chosen", "; ")
 			}
-			line(r.Broker, live, yesNo(r.InISR), epoch, end, loss, mark)
+			line(r.Broker, live, yes(r.InISR), epoch, end, loss, mark)
 		}
 	})
 	for _, d := range m.Doubts {
 		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
 	}
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }
 
 func bounds(lo, hi int32) string {

@@ -100,3 +100,10 @@ func arrow(before, after string) string {
 	}
 	return before + " -> " + after
 }
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}

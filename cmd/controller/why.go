@@ -136,13 +136,6 @@ func step(w io.Writer, s *entry.Step) {
 	})
 }
 
-func yes(is bool) string {
-	if is {
-		return "yes"
-	}
-	return "no"
-}
-
 func errorName(code int16) string {
 	if err := kerr.TypedErrorForCode(code); err != nil {
 		return err.Message

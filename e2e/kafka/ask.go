@@ -3,7 +3,6 @@ package kafka
 import (
 	"bufio"
 	"context"
-	"errors"
 	"net"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,25 +21,5 @@ func Ask(ctx context.Context, addr string, req kmsg.Request) (kmsg.Response, err
 	if end, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(end)
 	}
-	id := "story"
-	out, err := wire.AppendRequest(nil, &id, 7, req)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.Write(out); err != nil {
-		return nil, err
-	}
-	frame, err := wire.ReadFrame(bufio.NewReader(conn), nil, wire.MaxFrame)
-	if err != nil {
-		return nil, err
-	}
-	correlation, body, err := wire.ParseResponseHeader(frame, req.Key(), req.GetVersion())
-	if err == nil && correlation != 7 {
-		err = errors.New("another request's answer")
-	}
-	if err != nil {
-		return nil, err
-	}
-	resp := req.ResponseKind()
-	return resp, resp.ReadFrom(body)
+	return wire.Ask(conn, bufio.NewReader(conn), "story", 7, req)
 }
