@@ -159,7 +159,10 @@ func (g *generator) addPartitions() (Op, bool) {
 }
 
 func (g *generator) delete() (Op, bool) {
-	names := g.model.names()
+	// Kafka's brokers do not know a topic of which no partition was ever led, so they refuse to delete it; Baton does not.
+	names := slices.DeleteFunc(g.model.names(), func(name string) bool {
+		return !slices.ContainsFunc(g.model.topics[name].partitions, func(p partition) bool { return p.isr != nil })
+	})
 	if len(names) < 2 {
 		return Op{}, false
 	}
