@@ -31,6 +31,8 @@ type deletion struct {
 	created int64
 	// emptied is when none was left.
 	emptied Millis
+	// until is how long the znodes stay for whoever has just been answered.
+	until Millis
 	// waits says what the deletion waits for that is not in our power, empty if nothing.
 	waits string
 }
@@ -275,10 +277,15 @@ func (m *Machine) askRemoval(d *deletion, r replica, e epoch.Broker) {
 	})
 }
 
+// afterAnswer is how long the znodes of a topic stay after DeleteTopics was answered. Kafka's controller takes about that long
+// to remove logs, and programs have come to rely on it: the scripts that write partitions into ZooKeeper themselves, Kafka's
+// own among them, fail in mid-write where a topic is gone as soon as its deletion is said to have begun.
+const afterAnswer Millis = 100
+
 // clean removes the znodes, one slice at a time and of one topic at a time: what the death
 // of a broker makes us write must not wait behind ten thousand partitions.
 func (m *Machine) clean(d *deletion, t *cluster.Topic) {
-	if m.cleaning != nil && m.cleaning != d || m.topicWrites[t.Name] != 0 {
+	if m.cleaning != nil && m.cleaning != d || m.topicWrites[t.Name] != 0 || m.now < d.until {
 		return
 	}
 	for i := range t.Partitions {

@@ -81,6 +81,11 @@ func (m *Machine) settleDeletes() {
 		for i := range c.pending {
 			c.reply.Topics[i].Err = kerr.RequestTimedOut
 		}
+		for i := range c.marked {
+			if d := m.deletions[c.reply.Topics[i].Name]; d != nil {
+				d.until = m.now + afterAnswer
+			}
+		}
 		c.reply.Throttle = c.throttle(m.now)
 		m.reply(c.token, c.reply)
 		return true
