@@ -77,10 +77,24 @@ func (r *rig) brokerLost(ctx context.Context) error {
 	if err := r.same(ctx, "broker lost"); err != nil {
 		return err
 	}
-	if err := v.register(); err != nil {
+	if err := r.rejoin(ctx, v); err != nil {
 		return err
 	}
 	return r.failover(ctx, r.inOrder)
+}
+
+// rejoin registers a stub again and waits until it was told of everything: a controller that is not done with its leave would
+// write into what is set back next.
+func (r *rig) rejoin(ctx context.Context, v *stub) error {
+	known := &goal{name: "rejoin",
+		needs: func(id int32, _ int) (bool, bool) { return false, id == v.id },
+		met:   func(int, *heard) bool { return true }}
+	r.begin(0, known)
+	if err := v.register(); err != nil {
+		return err
+	}
+	_, err := r.wait(ctx, known)
+	return err
 }
 
 func (r *rig) controlledShutdown(ctx context.Context) error {
@@ -104,7 +118,7 @@ func (r *rig) controlledShutdown(ctx context.Context) error {
 		return err
 	}
 	v.leave()
-	if err := v.register(); err != nil {
+	if err := r.rejoin(ctx, v); err != nil {
 		return err
 	}
 	// Half of the partitions are led by their second replica then.
