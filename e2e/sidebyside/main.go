@@ -5,8 +5,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -30,6 +32,7 @@ func run() error {
 	who := flag.String("contenders", "kafka,tuned,baton", "who plays")
 	storm := flag.Int("storm", 10_000, "partitions to create at once")
 	out := flag.String("json", "", "file for all figures")
+	picture := flag.String("svg", "", "file for a plot")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -58,16 +61,22 @@ func run() error {
 			}
 		}
 	}
-	if *out != "" {
-		data, err := json.MarshalIndent(all, "", " ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(*out, data, 0o644); err != nil {
-			return err
-		}
+	err := errors.Join(
+		file(*out, func(w io.Writer) error { return json.NewEncoder(w).Encode(all) }),
+		file(*picture, func(w io.Writer) error { return plot(w, all, names) }))
+	return errors.Join(err, table(os.Stdout, all, names))
+}
+
+// file writes one, if it has a name.
+func file(name string, write func(io.Writer) error) error {
+	if name == "" {
+		return nil
 	}
-	return table(os.Stdout, all, names)
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 // round is one contender playing all scenarios.
