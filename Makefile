@@ -15,10 +15,12 @@ OLD      ?= $(BATON_OLD)
 SEEDS    ?= 20000
 # How long each fuzz target looks for new input; a dozen of them.
 FUZZTIME ?= 5s
+# How the controllers are compared: flags of e2e/sidebyside.
+BENCH    ?= -json bench.json -svg bench.svg
 # Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
 CLASSES  ?=
 
-.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race whatif crash e2e fuzz bench soak bugs build clean help
+.PHONY: run run-kafka test test-fast test-matrix test-kafka lint vet race whatif crash e2e fuzz bench bench-smoke bench-go soak bugs build clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -77,7 +79,13 @@ test-matrix: ## the stories of operators on each Kafka from 2.4.1 to 3.9.1, and 
 test-kafka: ## Kafka's own integration tests with Baton as the controller; CLASSES=A,B for others than the usual ones
 	$(GO) run ./e2e/kafkatests -classes '$(CLASSES)'
 
-bench: ## the benchmarks of every package
+bench: bench-go ## Kafka's own controller and Baton at the same work, three times each: an hour; BENCH='-partitions 10000 -runs 1' for less
+	$(GO) run ./e2e/sidebyside $(BENCH)
+
+bench-smoke: ## the same on a small cluster, once: both have to arrive at the same
+	$(GO) test -count=1 -v ./e2e/sidebyside
+
+bench-go: ## the benchmarks of every package
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v '^baton/e2e')
 
 soak: ## the end-to-end tests with more rounds, and the simulation with more seeds

@@ -216,6 +216,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if st, ok := usualState(data, 3); ok {
+			if long, err := anyState(data, 3); err != nil || !reflect.DeepEqual(st, long) {
+				t.Errorf("%s: %+v by the short way, %+v, %v by the long one", data, st, long, err)
+			}
+		}
 		if st, err := decodeState(data, 3); err == nil {
 			if back, err := decodeState(encodeState(st), 3); err != nil || !reflect.DeepEqual(st, back) {
 				t.Errorf("%+v became %+v, %v", st, back, err)

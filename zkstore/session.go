@@ -53,6 +53,8 @@ type Session struct {
 	connected bool
 	changed   chan struct{} // closed and replaced whenever connected changes
 
+	noMultiRead atomic.Bool // no server of ZooKeeper 3.6 or later
+
 	good sync.Map // last good registration of a broker, by the znode's name
 
 	subsMu sync.RWMutex

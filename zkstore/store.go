@@ -180,11 +180,11 @@ func (st *Store) checkRole(ctx context.Context, get func(context.Context, string
 // ReadStates reads state znodes; the result has the order of ids.
 func (st *Store) ReadStates(ctx context.Context, ids []partition.ID) ([]planner.StateRead, error) {
 	out := make([]planner.StateRead, len(ids))
-	err := parallel(ctx, len(ids), st.s.cfg.reads(), func(ctx context.Context, i int) error {
-		r, err := st.readState(ctx, ids[i])
-		out[i] = r
-		return err
-	})
+	paths := make([]string, len(ids))
+	for i, id := range ids {
+		paths[i] = statePath(id)
+	}
+	err := st.s.getMany(ctx, paths, func(i int, n node, err error) { out[i] = stateRead(ids[i], n, err) })
 	if err != nil {
 		return nil, fmt.Errorf("reading partition states: %w", err)
 	}
@@ -192,20 +192,24 @@ func (st *Store) ReadStates(ctx context.Context, ids []partition.ID) ([]planner.
 }
 
 func (st *Store) readState(ctx context.Context, id partition.ID) (planner.StateRead, error) {
-	r := planner.StateRead{ID: id}
 	n, err := st.s.get(ctx, statePath(id))
-	if classify(err) == classRefused {
-		r.Exists, r.Bad = true, err.Error()
-		return r, nil
+	if err != nil && classify(err) != classRefused {
+		return planner.StateRead{ID: id}, err
 	}
-	if err != nil || !n.exists {
-		return r, err
+	return stateRead(id, n, err), nil
+}
+
+func stateRead(id partition.ID, n node, err error) planner.StateRead {
+	r := planner.StateRead{ID: id, Exists: n.exists || err != nil, Zxid: n.stat.Mzxid}
+	switch {
+	case err != nil:
+		r.Bad = err.Error()
+	case n.exists:
+		if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
+			r.Bad = statePath(id) + ": " + err.Error()
+		}
 	}
-	r.Exists, r.Zxid = true, n.stat.Mzxid
-	if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
-		r.Bad = statePath(id) + ": " + err.Error()
-	}
-	return r, nil
+	return r
 }
 
 // readTopic reads a topic's znode and has its changes reported.

@@ -75,7 +75,7 @@ func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) 
 	}
 	b.log4j, err = writeLog4j(b.dir, "INFO", map[string]string{
 		"kafka.controller":          c.opts.ControllerLog,
-		"state.change.logger":       c.opts.ControllerLog,
+		"state.change.logger":       c.opts.StateChangeLog,
 		"org.apache.zookeeper":      "WARN",
 		"kafka.server.KafkaConfig":  "WARN", // one long line for each setting otherwise
 		"org.apache.kafka.clients":  "WARN",
@@ -93,7 +93,7 @@ func (c *Cluster) newBroker(env Env, id int, classpath string) (*Broker, error) 
 }
 
 func (b *Broker) command(classpath string) []string {
-	return javaCommand(b.cluster.opts.BrokerHeapMB, b.log4j, classpath, "kafka.Kafka", b.properties)
+	return javaCommand(jvm(b.cluster.opts.BrokerHeapMB, b.cluster.opts.Shipped), b.log4j, classpath, "kafka.Kafka", b.properties)
 }
 
 func (c *Cluster) brokerProperties(b *Broker) properties {

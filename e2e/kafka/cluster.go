@@ -111,7 +111,13 @@ func (c *Cluster) waitKnown(ctx context.Context) error {
 		if err != nil {
 			return false, err
 		}
-		return len(resp.Brokers) == len(c.Brokers), fmt.Errorf("%d of %d", len(resp.Brokers), len(c.Brokers))
+		known := 0
+		for _, b := range resp.Brokers { // others, that are not the harness's, may be there too
+			if b.NodeID >= 1 && int(b.NodeID) <= len(c.Brokers) {
+				known++
+			}
+		}
+		return known == len(c.Brokers), fmt.Errorf("%d of %d", known, len(c.Brokers))
 	})
 }
 

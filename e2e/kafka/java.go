@@ -31,8 +31,23 @@ func writeLog4j(dir, level string, loggers map[string]string) (string, error) {
 	return path, os.WriteFile(path, []byte(text), 0o644)
 }
 
-func javaCommand(heapMB int, log4j, classpath string, more ...string) []string {
-	argv := append([]string{"java"}, javaFlags(heapMB)...)
+func jvm(heapMB int, shipped bool) []string {
+	if shipped {
+		return shippedFlags(heapMB)
+	}
+	return javaFlags(heapMB)
+}
+
+// shippedFlags are those of Kafka's own start scripts, for figures that are to be compared.
+func shippedFlags(heapMB int) []string {
+	return []string{
+		fmt.Sprintf("-Xmx%dm", heapMB), fmt.Sprintf("-Xms%dm", heapMB), "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-XX:MaxInlineLevel=15", "-Djava.awt.headless=true",
+	}
+}
+
+func javaCommand(flags []string, log4j, classpath string, more ...string) []string {
+	argv := append([]string{"java"}, flags...)
 	argv = append(argv, "-Dlog4j.configuration=file:"+log4j, "-cp", classpath)
 	return append(argv, more...)
 }

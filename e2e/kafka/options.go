@@ -66,9 +66,12 @@ type Options struct {
 	AutoCreateTopics bool
 	BrokerSession    time.Duration // zookeeper.session.timeout.ms, 6 s
 	BrokerHeapMB     int           // 384
-	// ControllerLog is the log4j level of the controller's own loggers, INFO by default.
-	ControllerLog string
-	ZooKeeper     ZooKeeperOptions // Servers and Version come from the fields above
+	// ControllerLog is the log4j level of the controller's own logger, INFO by default; StateChangeLog, by default the same,
+	// that of the state-change log.
+	ControllerLog, StateChangeLog string
+	// Shipped runs brokers with the JVM flags of Kafka's own start scripts, instead of those that save memory and start fast.
+	Shipped   bool
+	ZooKeeper ZooKeeperOptions // Servers and Version come from the fields above
 	// ExternalZooKeeper is used instead of starting one. It has no process: it cannot be stopped or restarted here.
 	ExternalZooKeeper *External
 }
@@ -96,6 +99,7 @@ func (o *Options) complete(ctx context.Context, env Env) (err error) {
 	setDefault(&o.BrokerSession, 6*time.Second)
 	setDefault(&o.BrokerHeapMB, 384)
 	setDefault(&o.ControllerLog, "INFO")
+	setDefault(&o.StateChangeLog, o.ControllerLog)
 	if len(o.Racks) > 0 && len(o.Racks) != o.Brokers {
 		return fmt.Errorf("%d racks for %d brokers", len(o.Racks), o.Brokers)
 	}

@@ -29,7 +29,7 @@ func (c *Cluster) ToolStdin(ctx context.Context, stdin io.Reader, class string, 
 	if err != nil {
 		return ToolResult{}, err
 	}
-	argv := javaCommand(256, log4j, c.classpath, append([]string{class}, args...)...)
+	argv := javaCommand(javaFlags(256), log4j, c.classpath, append([]string{class}, args...)...)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr

@@ -22,6 +22,7 @@ type ZooKeeperOptions struct {
 	HeapMB       int           // 128
 	SnapCount    int           // transactions a snapshot, ZooKeeper's own default if 0
 	ExtraConfig  map[string]string
+	Shipped      bool // the JVM's flags are those of Kafka's own start scripts
 	classpath    string
 	logDirectory string
 }
@@ -132,7 +133,7 @@ func (o *ZooKeeperOptions) startServer(env Env, id int, ports []int) (*ZooKeeper
 	main := append(props, "org.apache.zookeeper.server.quorum.QuorumPeerMain", file)
 	name := "zookeeper-" + strconv.Itoa(id)
 	p, err := StartProcess(env, name, filepath.Join(o.logDirectory, name+".log"),
-		javaCommand(o.HeapMB, log4j, o.classpath, main...)...)
+		javaCommand(jvm(o.HeapMB, o.Shipped), log4j, o.classpath, main...)...)
 	if err != nil {
 		return nil, err
 	}
