@@ -47,6 +47,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 		Log:  n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
 	}, t.Push)
 	t.SetChannels(channels)
+	t.SetMeasurer(measurer{n})
 	n.mu.Lock()
 	n.term, n.asBroker, n.check, n.force = t, asBroker, check, false
 	n.reason = ""

@@ -14,6 +14,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/quota"
+	"baton/recovery"
 	"baton/topicconfig"
 )
 
@@ -202,6 +203,20 @@ type BrokerReplied struct {
 	Partitions []PartitionCode // LeaderAndIsr, StopReplica: every partition answered
 }
 
+// Measured answers a Measure. A log that was asked for and is left out is silent.
+type Measured struct {
+	Token uint64
+	Logs  []MeasuredLog
+}
+
+// MeasuredLog is what one replica has. Log is nil if that could not be found out, and Silent says why.
+type MeasuredLog struct {
+	Broker int32
+	ID     partition.ID
+	Log    *recovery.Log
+	Silent string
+}
+
 // PartitionCode is one partition's error code in an answer.
 type PartitionCode struct {
 	ID   partition.ID
@@ -352,6 +367,7 @@ func (Continue) event()           {}
 func (ChannelUp) event()          {}
 func (ChannelDown) event()        {}
 func (BrokerReplied) event()      {}
+func (Measured) event()           {}
 func (Tick) event()               {}
 func (Call) event()               {}
 

@@ -41,8 +41,9 @@ type Machine struct {
 	// bump marks initialised partitions whose assignment was repaired or changed by a
 	// reassignment: their leader must hear of it under a new epoch.
 	bump map[partition.ID]partition.Strategy
-	// writes finds what a Result belongs to.
-	writes map[uint64]func(Result)
+	// writes finds what a Result belongs to, measurements what a Measured does.
+	writes       map[uint64]func(Result)
+	measurements map[uint64]*measurement
 
 	// topicWrites is the SetTopic under way for a topic, by the write's Seq: a topic of the
 	// same name that comes later must not take its outcome for its own.
@@ -117,7 +118,7 @@ func (m *Machine) reset() {
 		plan: plan, seq: seq, now: m.now, event: m.event, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{}, overdue: map[partition.ID]*Trigger{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
-		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
+		writes: map[uint64]func(Result){}, measurements: map[uint64]*measurement{}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, sameID: map[string]TopicRead{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
@@ -207,6 +208,8 @@ func (m *Machine) handle(ev Event) {
 		m.channelDown(e)
 	case BrokerReplied:
 		m.brokerReplied(e)
+	case Measured:
+		m.measured(e)
 	case Tick:
 		m.tick()
 	case Call:
@@ -298,6 +301,7 @@ func (m *Machine) tick() {
 	m.repairAll()
 	m.rebalanceTick()
 	m.electionsTick()
+	m.giveUpMeasures()
 	m.reassignTick()
 	m.lookAtDeletions()
 	m.forgetGraves()

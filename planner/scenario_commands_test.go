@@ -12,6 +12,7 @@ import (
 	"baton/partition"
 	"baton/planner"
 	"baton/quota"
+	"baton/recovery"
 )
 
 const self int32 = 2000001
@@ -91,6 +92,9 @@ func init() {
 			r.Seq = w.takeWrite(w.args.rest()[0]).Seq
 			w.step(planner.Committed{Results: []planner.Result{r}})
 		},
+		// measured: the eldest measurement comes back with what the input says: BROKER t-0 START..END EPOCH, an epoch that is
+		// not known exactly being LOW-HIGH, or BROKER t-0 silent REASON
+		"measured": measured,
 		// answer BROKER … [code=N] [t-0=N]: brokers answer what they were told
 		"answer": answer,
 		// settle: every write is applied and every request answered, until nothing is left;
@@ -235,6 +239,32 @@ func conflict(w *world) {
 		r.Found = in.states[0]
 	}
 	w.step(planner.Committed{Results: []planner.Result{r}})
+}
+
+func measured(w *world) {
+	if len(w.asked) == 0 {
+		w.t.Fatal("nothing is being measured")
+	}
+	ev := planner.Measured{Token: w.asked[0].Token}
+	w.asked = w.asked[1:]
+	for _, line := range w.input {
+		f := strings.Fields(line)
+		l := planner.MeasuredLog{Broker: int32(w.parseNum(f[0])), ID: w.parseID(f[1])} //nolint:gosec // small
+		if f[2] == "silent" {
+			l.Silent = strings.Join(f[3:], " ")
+		} else {
+			start, end, _ := strings.Cut(f[2], "..")
+			low, high, vague := strings.Cut(f[3], "-")
+			if !vague {
+				high = low
+			}
+			l.Log = &recovery.Log{Start: w.parseNum(start), End: w.parseNum(end),
+				Last: recovery.Epochs{Min: int32(w.parseNum(low)), Max: int32(w.parseNum(high))}} //nolint:gosec // small
+		}
+		ev.Logs = append(ev.Logs, l)
+	}
+	w.input = nil
+	w.step(ev)
 }
 
 func answer(w *world) {
