@@ -411,6 +411,8 @@ type Settings struct {
 
 	QuotaWindow Millis // controller.quota.window.num × controller.quota.window.size.seconds: what may be saved up of a quota
 
+	Recovery recovery.Policy // unclean.recovery.strategy, and of topics
+
 	AutoRebalance    bool   // auto.leader.rebalance.enable
 	RebalanceEvery   Millis // leader.imbalance.check.interval.seconds
 	RebalancePercent int    // leader.imbalance.per.broker.percentage

@@ -103,6 +103,14 @@ type Machine struct {
 	registered map[int32]Millis
 	away       map[int32]Away
 	lost       map[partition.ID]lost
+
+	// What recover.go keeps: leaderless partitions whose replicas are measured, those that wait for it, when to look for more,
+	// and how many measurements are under way.
+	rescues    map[partition.ID]*rescue
+	toMeasure  []partition.ID
+	nextRescue Millis
+	measuring  int
+	claimedAt  Millis
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -126,6 +134,7 @@ func (m *Machine) reset() {
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, quotas: quota.New(), reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
+		rescues: map[partition.ID]*rescue{}, nextRescue: never,
 	}
 }
 
@@ -230,6 +239,7 @@ func (m *Machine) settle() {
 	for _, id := range ids {
 		m.decide(id)
 	}
+	m.measureQueued()
 	m.reassignTopics(ids)
 	clear(m.unclean)
 	m.settleDeletions()
@@ -302,6 +312,7 @@ func (m *Machine) tick() {
 	m.rebalanceTick()
 	m.electionsTick()
 	m.giveUpMeasures()
+	m.rescueTick()
 	m.reassignTick()
 	m.lookAtDeletions()
 	m.forgetGraves()

@@ -388,6 +388,7 @@ const (
 	NoteConflict    NoteKind = "conflict"      // a write found another version and was decided again
 	NoteNoElection  NoteKind = "not-elected"   // an election asked for that came to nothing
 	NoteElections   NoteKind = "elections"     // what came of those asked for, or why leaders go home
+	NoteRescue      NoteKind = "recovery"      // why unclean.recovery.strategy has nobody lead yet
 )
 
 // Note is something worth logging, counting or journalling; decisions never depend

@@ -25,9 +25,11 @@ var commands map[string]func(*world)
 
 func init() {
 	commands = map[string]func(*world){
-		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]:
-		// the role, and all that was read
+		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]
+		// [recovery=STRATEGY] [recovery-topics=(a=STRATEGY,b-*=STRATEGY)] [recovery-wait=MS]: the role, and all that was read
 		"claim": claim,
+		// settings, as claim has them: they change
+		"settings": func(w *world) { w.step(planner.SettingsChanged{Settings: w.settings()}) },
 		// brokers, topics, refresh: what was read, as input
 		"brokers": func(w *world) {
 			in := w.parse()
@@ -144,12 +146,23 @@ func init() {
 	}
 }
 
-func claim(w *world) {
+func (w *world) settings() planner.Settings {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"), LeadersWriteISR: w.args.has("leaders-write-isr"),
 		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"), QuotaWindow: 11_000,
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
+		Recovery: recovery.Policy{Default: recovery.Strategy(w.args.text("recovery", "")), WaitMS: w.num("recovery-wait", 0)},
 	}
+	for rule := range strings.SplitSeq(w.args.text("recovery-topics", ""), ",") {
+		if topic, s, ok := strings.Cut(rule, "="); ok {
+			set.Recovery.Topics = append(set.Recovery.Topics, recovery.Rule{Topic: topic, Strategy: recovery.Strategy(s)})
+		}
+	}
+	return set
+}
+
+func claim(w *world) {
+	set := w.settings()
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
 	in := w.parse()
 	c := planner.Claimed{

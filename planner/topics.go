@@ -62,6 +62,7 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.reads, id)
 		delete(m.refenced, id)
 		delete(m.lost, id)
+		m.forgetRescue(id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {
