@@ -44,9 +44,15 @@ func (p Policy) For(topic string) (s Strategy, rule string) {
 		if r.Topic == topic {
 			return r.Strategy, r.Topic
 		}
-		if ok, err := path.Match(r.Topic, topic); ok && err == nil && rule == "" { // names have no slash and no other wildcard
+		if rule == "" && r.Matches(topic) {
 			s, rule = r.Strategy, r.Topic
 		}
 	}
 	return s, rule
+}
+
+// Matches reports whether the rule is about a topic.
+func (r Rule) Matches(topic string) bool {
+	ok, err := path.Match(r.Topic, topic) // names have no slash, and rules no other wildcard
+	return ok && err == nil
 }
