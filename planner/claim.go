@@ -30,6 +30,7 @@ func (m *Machine) claim(c Claimed) {
 	}
 	m.im.SetUnread(c.BadIDs)
 	states := indexStates(c.States)
+	m.leaderlessAtClaim(c.States)
 	eldest := slices.Clone(c.Topics)
 	slices.SortStableFunc(eldest, func(a, b TopicRead) int { return cmp.Compare(a.Created, b.Created) }) // who keeps an id that two have
 	for _, t := range eldest {

@@ -60,6 +60,7 @@ type StateRead struct {
 	Exists bool
 	State  partition.State // PartitionEpoch is the znode's dataVersion
 	Zxid   int64           // mzxid of the znode
+	Age    Millis          // since it was written, by the clocks of ZooKeeper and of this process; never negative
 	Bad    string          // could not be understood; State is then meaningless
 }
 

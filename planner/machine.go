@@ -110,6 +110,8 @@ type Machine struct {
 	toMeasure  []partition.ID
 	nextRescue Millis
 	measuring  int
+	// leaderless is since when partitions have had no leader that had none at the claim.
+	leaderless map[partition.ID]Millis
 	claimedAt  Millis
 }
 
@@ -134,7 +136,7 @@ func (m *Machine) reset() {
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, quotas: quota.New(), reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
-		rescues: map[partition.ID]*rescue{}, nextRescue: never,
+		rescues: map[partition.ID]*rescue{}, nextRescue: never, leaderless: map[partition.ID]Millis{},
 	}
 }
 

@@ -139,8 +139,20 @@ func (m *Machine) waitUntil(id partition.ID, s recovery.Strategy) Millis {
 	since := m.claimedAt
 	if l, ok := m.lost[id]; ok {
 		since = l.at
+	} else if at, ok := m.leaderless[id]; ok {
+		since = at
 	}
 	return since + Millis(m.set.Recovery.WaitMS)
+}
+
+// leaderlessAtClaim remembers since when partitions have no leader at the least, so that a failover of ours does not begin their
+// time anew: from when their state was written last.
+func (m *Machine) leaderlessAtClaim(states []StateRead) {
+	for _, s := range states {
+		if s.Exists && s.Bad == "" && s.State.Leader == isr.NoLeader {
+			m.leaderless[s.ID] = m.now - s.Age
+		}
+	}
 }
 
 // schedule queues what is due, and remembers when the next is.

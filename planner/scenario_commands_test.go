@@ -20,7 +20,7 @@ const self int32 = 2000001
 // commands of scenario files. Input lines are: broker 1@11 2@12 …, bad-broker ID
 // REASON, topic NAME id=N version=N : 1,2,3 4,2,3,1+4-1 (adding 4, removing 1), bad-topic NAME REASON,
 // legacy version=N zxid=N : t-0=1,2 …, and
-// state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N | state t-0 absent | state t-0 bad REASON.
+// state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N age=MS | state t-0 absent | state t-0 bad REASON.
 var commands map[string]func(*world)
 
 func init() {

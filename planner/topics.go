@@ -62,6 +62,7 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.reads, id)
 		delete(m.refenced, id)
 		delete(m.lost, id)
+		delete(m.leaderless, id)
 		m.forgetRescue(id)
 	}
 	m.im.RemoveTopic(name)
