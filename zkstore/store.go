@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"baton/cluster"
 	"baton/epoch"
@@ -205,6 +206,7 @@ func stateRead(id partition.ID, n node, err error) planner.StateRead {
 	case err != nil:
 		r.Bad = err.Error()
 	case n.exists:
+		r.Age = planner.Millis(max(0, time.Since(time.UnixMilli(n.stat.Mtime)).Milliseconds()))
 		if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
 			r.Bad = statePath(id) + ": " + err.Error()
 		}

@@ -30,6 +30,8 @@ type baton struct {
 	bounced map[bounce]bool
 	configs map[string]bool // topics whose configuration is watched
 	idle    bool            // the last step had no effects
+	// evidence is what was measured last, by partition.
+	evidence map[partition.ID]*evidence
 }
 
 // watcher keeps at most one reader under way; news during a read starts another one.
@@ -95,7 +97,7 @@ func (b *baton) step(ev planner.Event) {
 	before := b.incarnations()
 	plan := b.mach.Step(s.now, ev)
 	b.noteBounces(ev, before)
-	b.idle = len(plan.Writes)+len(plan.Reads)+len(plan.Requests)+len(plan.Replies)+len(plan.Channels) == 0
+	b.idle = len(plan.Writes)+len(plan.Reads)+len(plan.Requests)+len(plan.Measures)+len(plan.Replies)+len(plan.Channels) == 0
 	if s.tracing {
 		s.tracePlan(b, plan)
 	}
@@ -124,6 +126,9 @@ func (b *baton) step(ev planner.Event) {
 	}
 	for _, r := range plan.Requests {
 		b.send(r)
+	}
+	for _, q := range plan.Measures {
+		b.measure(q)
 	}
 	if plan.Again {
 		b.later(func() { b.step(planner.Continue{}) })
@@ -212,7 +217,7 @@ func (b *baton) drop() {
 	}
 	b.chans, b.writing = map[int32]*channel{}, map[partition.ID]uint64{}
 	b.brokers, b.topics, b.bounced = watcher{}, watcher{}, map[bounce]bool{}
-	b.configs = map[string]bool{}
+	b.configs, b.evidence = map[string]bool{}, map[partition.ID]*evidence{}
 }
 
 // reclaim verifies the fence; if it holds although a broker knows a higher epoch, it
