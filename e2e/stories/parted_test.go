@@ -1,15 +1,12 @@
 package stories
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,7 +30,7 @@ func TestLongerLogIsTheWrongOne(t *testing.T) {
 		s.must(s.cluster.CreateTopicOn(s.ctx, topic, []int32{1, 2, 3}))
 	}
 	s.must(s.cluster.WaitISRFull(s.ctx, topics...))
-	s.writeAs(kgo.AllISRAcks(), "committed", 60, topics...)
+	s.write(60, topics...)
 	s.partsFromItsFollowers(topics)
 	s.writeAs(kgo.AllISRAcks(), "by 2 and 3", 5, topics...)
 	s.must(s.cluster.Broker(3).Terminate(s.ctx))
@@ -54,7 +51,13 @@ func TestLongerLogIsTheWrongOne(t *testing.T) {
 		t.Errorf("measured %+v: 1 has %+v, 3 has %+v", m, long, right)
 	}
 	t.Log(s.cli(b, 3, "elect", "unclean", "batons-0", "--candidate", "1", "--yes"))
+	client := admin.NewClient(b.AdminSocket())
+	late, err := client.Measure(s.ctx, admin.Question{Topic: "batons", Candidate: "1"}, admin.Request{Who: "story"})
+	s.must(err)
 	s.cli(b, 0, "elect", "unclean", "batons-0", "--candidate", "longest", "--yes", "--reason", "2 is dead")
+	if _, err := client.Elect(s.ctx, late.Choice(), admin.Request{Who: "story"}); admin.KindOf(err) != admin.KindRefused {
+		t.Errorf("a choice of before somebody else elected: %v", err)
+	}
 	s.until("3 to lead, and 1 to follow it", func(_ []int, st kafka.PartitionState) bool { return st.Leader == 3 && len(st.ISR) == 2 }, "batons")
 	s.cli(b, 0, "handback", "--yes")
 	s.embedded()
@@ -94,21 +97,6 @@ func within(t *testing.T, l *admin.MeasuredLog, lost int) {
 
 func isrIs(leader int, isr ...int) func([]int, kafka.PartitionState) bool {
 	return func(_ []int, st kafka.PartitionState) bool { return st.Leader == leader && slices.Equal(st.ISR, isr) }
-}
-
-// writeAs writes n records to partition 0 of each topic, no two alike.
-func (s *story) writeAs(acks kgo.Acks, name string, n int, topics ...string) {
-	s.Helper()
-	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
-	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.Seeds()...), kgo.RequiredAcks(acks), kgo.DisableIdempotentWrite())
-	s.must(err)
-	defer cl.Close()
-	for _, topic := range topics {
-		for i := range n {
-			s.must(cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: fmt.Appendf(nil, "%s %d", name, i)}).FirstErr())
-		}
-	}
 }
 
 // allowUnclean sets the topic's unclean.leader.election.enable, as kafka-configs would.
