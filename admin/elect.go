@@ -72,6 +72,17 @@ type MeasuredLog struct {
 	LossMin *int64 `json:"lossMin,omitempty"`
 	LossMax *int64 `json:"lossMax,omitempty"`
 	From    string `json:"lossComparedWith,omitempty"`
+	// Epochs are the newest of the log, oldest first, each with its first offset: where the last epochs of the replicas differ.
+	Epochs       []Began `json:"epochs,omitempty"`
+	EpochsUnread string  `json:"epochsUnread,omitempty"` // why they are not known
+	// PartsAt is the offset up to which the log is the chosen one's.
+	PartsAt *int64 `json:"partsAt,omitempty"`
+}
+
+// Began is where an epoch begins in a log.
+type Began struct {
+	Epoch int32 `json:"epoch"`
+	From  int64 `json:"from"`
 }
 
 // Choice is what Elect is to be asked for.

@@ -49,6 +49,13 @@ type Measurer struct {
 	Timeout time.Duration
 }
 
+func (m Measurer) timeout() time.Duration {
+	if m.Timeout == 0 {
+		return defaultTimeout
+	}
+	return m.Timeout
+}
+
 const (
 	defaultTimeout = 5 * time.Second
 	// atOnce is how many brokers are asked at a time.
@@ -75,10 +82,7 @@ func (m Measurer) Measure(ctx context.Context, wanted []Wanted) [][]Measured {
 
 // broker asks one over a connection of its own. What it has answered before it failed counts.
 func (m Measurer) broker(ctx context.Context, w Wanted) []Measured {
-	timeout := m.Timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-	}
+	timeout := m.timeout()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	out := make([]Measured, 0, len(w.Logs))

@@ -101,32 +101,48 @@ func (b *broker) fetch(r *kmsg.FetchRequest) kmsg.Response {
 	return resp
 }
 
-func (b *broker) dial(context.Context, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	go func() {
-		defer func() { _ = theirs.Close() }()
-		in := bufio.NewReader(theirs)
-		for {
-			frame, err := wire.ReadFrame(in, nil, wire.MaxFrame)
-			if err != nil || b.mute {
-				return
-			}
-			h, body, err := wire.ParseRequestHeader(frame)
-			if err != nil {
-				return
-			}
-			req := kmsg.RequestForKey(h.Key)
-			req.SetVersion(h.Version)
-			if req.ReadFrom(body) != nil {
-				return
-			}
-			out := binary.BigEndian.AppendUint32(wire.BeginFrame(nil), uint32(h.CorrelationID))
-			if _, err := theirs.Write(wire.EndFrame(b.answer(req).AppendTo(out), 0)); err != nil {
-				return
-			}
+func (b *broker) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if b.mute {
+		return answering(func(kmsg.Request) kmsg.Response { return nil })(ctx, addr)
+	}
+	return answering(b.answer)(ctx, addr)
+}
+
+// answering is a dialer to brokers that answer so; nil closes the connection.
+func answering(answer func(kmsg.Request) kmsg.Response) func(context.Context, string) (net.Conn, error) {
+	return func(context.Context, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go serve(theirs, answer)
+		return ours, nil
+	}
+}
+
+func serve(theirs net.Conn, answer func(kmsg.Request) kmsg.Response) {
+	defer func() { _ = theirs.Close() }()
+	in := bufio.NewReader(theirs)
+	for {
+		frame, err := wire.ReadFrame(in, nil, wire.MaxFrame)
+		if err != nil {
+			return
 		}
-	}()
-	return ours, nil
+		h, body, err := wire.ParseRequestHeader(frame)
+		if err != nil {
+			return
+		}
+		req := kmsg.RequestForKey(h.Key)
+		req.SetVersion(h.Version)
+		if req.ReadFrom(body) != nil {
+			return
+		}
+		resp := answer(req)
+		if resp == nil {
+			return
+		}
+		out := binary.BigEndian.AppendUint32(wire.BeginFrame(nil), uint32(h.CorrelationID))
+		if _, err := theirs.Write(wire.EndFrame(resp.AppendTo(out), 0)); err != nil {
+			return
+		}
+	}
 }
 
 // batch is a header of a batch that a leader of this epoch has written.

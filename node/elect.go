@@ -49,6 +49,9 @@ func (n *Node) Measure(ctx context.Context, q admin.Question) (admin.Measurement
 		r := admin.Measured{Broker: id, InISR: slices.Contains(p.ISR, id)}
 		if i := slices.IndexFunc(live, func(c recovery.Candidate) bool { return c.ID == id }); i >= 0 {
 			r.Epoch, r.Silent, r.Log = int64(live[i].Epoch), live[i].Silent, measuredLog(live, live[i])
+			if r.Log != nil {
+				tellHistory(r.Log, live, live[i], m.Leader)
+			}
 		}
 		m.Replicas = append(m.Replicas, r)
 	}
@@ -93,6 +96,7 @@ func (n *Node) candidates(ctx context.Context, doc *snapshot.Document, t *snapsh
 	for i, got := range (measure.Measurer{Dial: n.network.Dial, Timeout: measureWait}).Measure(ctx, wanted) {
 		live[i].Log, live[i].Silent = got[0].Log, got[0].Silent
 	}
+	n.histories(ctx, wanted, live)
 	return live
 }
 

@@ -17,6 +17,9 @@ type Candidate struct {
 	// Log is nil if the replica could not be measured; Silent says why.
 	Log    *Log
 	Silent string
+	// History may be empty: it is asked for where last epochs differ.
+	History History
+	Unread  string // why History is not known
 }
 
 // Which names the candidate that is wanted.

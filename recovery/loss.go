@@ -39,7 +39,8 @@ func (l Loss) String() string {
 // more since it was taken. Only what is certain is counted into Min.
 //
 // A log whose last epoch is the leader's is the beginning of the leader's. One whose last epoch is another may have parted
-// from it anywhere, so all of the leader's log may be lost: from the candidate's start, below which it has nothing.
+// from it anywhere, so all of the leader's log may be lost: from the candidate's start, below which it has nothing. From another
+// live replica's log it has parted where their histories say.
 func LossOf(c Candidate, live []Candidate, leader *Sample) Loss {
 	if c.Log == nil {
 		return Loss{Max: Open}
@@ -59,7 +60,11 @@ func LossOf(c Candidate, live []Candidate, leader *Sample) Loss {
 		if o.Log == nil || o.ID == c.ID || Compare(*c.Log, *o.Log) != Behind {
 			continue
 		}
-		if less := max(0, o.Log.End-c.Log.End); !out.Known || less > out.Min {
+		less := max(0, o.Log.End-c.Log.End)
+		if at, known := Parts(c, o); known {
+			less = o.Log.End - at
+		}
+		if !out.Known || less > out.Min {
 			out = Loss{Min: less, Max: Open, Known: true, From: fmt.Sprintf("replica %d", o.ID)}
 		}
 	}

@@ -159,10 +159,37 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestParts: the same records up to the end of the newest epoch that both have, of the one that has fewer of it.
+func TestParts(t *testing.T) {
+	c := func(end int64, h ...Began) Candidate { return Candidate{Log: &Log{End: end}, History: h} }
+	for _, tc := range []struct {
+		name string
+		a, b Candidate
+		want int64 // -1: not known
+	}{
+		{"a later leader began where the other's records were not committed", c(90, Began{0, 0}), c(65, Began{0, 0}, Began{2, 60}), 60},
+		{"the shorter is the beginning", c(40, Began{0, 0}), c(65, Began{0, 0}, Began{2, 60}), 40},
+		{"epochs on both sides", c(90, Began{1, 0}, Began{4, 70}), c(80, Began{1, 0}, Began{3, 50}, Began{5, 60}), 50},
+		{"the same", c(9, Began{1, 3}), c(9, Began{1, 3}), 9},
+		{"nothing in common that is known", c(9, Began{1, 3}), c(9, Began{2, 3}), -1},
+		{"not asked for", c(9), c(9, Began{2, 3}), -1},
+		{"silent", Candidate{}, c(9, Began{2, 3}), -1},
+	} {
+		for _, x := range [][2]Candidate{{tc.a, tc.b}, {tc.b, tc.a}} {
+			got, known := Parts(x[0], x[1])
+			if known != (tc.want >= 0) || known && got != tc.want {
+				t.Errorf("%s: %d, %v, want %d", tc.name, got, known, tc.want)
+			}
+		}
+	}
+}
+
 func TestLoss(t *testing.T) {
 	c := Candidate{ID: 2, Log: &Log{Start: 100, End: 1000, Last: Exactly(5)}}
 	longer := Candidate{ID: 3, Log: &Log{Start: 100, End: 1200, Last: Exactly(5)}}
 	stale := Candidate{ID: 4, Log: &Log{End: 3000, Last: Exactly(4)}}
+	wrong := Candidate{ID: 5, Log: &Log{End: 1300, Last: Exactly(4)}, History: History{{2, 0}, {4, 800}}}
+	right := Candidate{ID: 6, Log: &Log{End: 1000, Last: Exactly(5)}, History: History{{2, 0}, {4, 800}, {5, 930}}}
 	at := func(end int64, epoch int32, final bool) *Sample {
 		return &Sample{End: end, Last: Exactly(epoch), AgeMS: 700, Final: final}
 	}
@@ -180,11 +207,15 @@ func TestLoss(t *testing.T) {
 		{"kept, parted somewhere", []Candidate{c}, at(1500, 4, true), "500…1400"},
 		{"kept, parted somewhere, shorter", []Candidate{c}, at(900, 4, true), "0…800"},
 		{"a sample", []Candidate{c}, at(1500, 5, false), "at least 500"},
+		{"the longer log is the wrong one", []Candidate{right, wrong}, nil, "unknown"},
 		{"a sample that others have overtaken", []Candidate{c, longer}, at(1100, 5, false), "at least 200"},
 	} {
 		if got := LossOf(c, tc.live, tc.leader); got.String() != tc.want {
 			t.Errorf("%s: %v (%+v), want %s", tc.name, got, got, tc.want)
 		}
+	}
+	if got := LossOf(wrong, []Candidate{right, wrong}, nil); got.String() != "at least 70" {
+		t.Errorf("the longer log leads, and has parted: %v, want at least 70", got)
 	}
 	if got := LossOf(Candidate{ID: 2}, nil, at(5, 5, true)); got.Known {
 		t.Errorf("the loss of a replica that was not measured: %v", got)

@@ -155,9 +155,48 @@ func (a *app) measured(w io.Writer, m *admin.Measurement) {
 			line(r.Broker, live, yes(r.InISR), epoch, end, loss, mark)
 		}
 	})
+	histories(w, m)
 	for _, d := range m.Doubts {
 		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
 	}
+}
+
+// histories shows where the logs part, if their last epochs differ.
+func histories(w io.Writer, m *admin.Measurement) {
+	if !slices.ContainsFunc(m.Replicas, func(r admin.Measured) bool { return r.Log != nil && len(r.Log.Epochs) > 0 }) {
+		return
+	}
+	_, _ = fmt.Fprintln(w)
+	columns(w, func(line func(...any)) {
+		line("REPLICA", "EPOCHS, EACH FROM ITS FIRST OFFSET", "")
+		for _, r := range m.Replicas {
+			if l := r.Log; l != nil {
+				line(r.Broker, history(l), parting(l, m.Leader))
+			}
+		}
+	})
+}
+
+func history(l *admin.MeasuredLog) string {
+	var epochs []string
+	for _, b := range l.Epochs {
+		epochs = append(epochs, fmt.Sprintf("%d from %d", b.Epoch, b.From))
+	}
+	if l.EpochsUnread != "" {
+		epochs = append(epochs, "not read: "+l.EpochsUnread)
+	}
+	return strings.Join(epochs, ", ")
+}
+
+// parting says what becomes of a log when the chosen one leads.
+func parting(l *admin.MeasuredLog, chosen int32) string {
+	switch {
+	case l.PartsAt == nil:
+		return ""
+	case *l.PartsAt == l.End:
+		return fmt.Sprintf("the beginning of %d's", chosen)
+	}
+	return fmt.Sprintf("parts from %d's at %d: drops %d from there on", chosen, *l.PartsAt, l.End-*l.PartsAt)
 }
 
 func bounds(lo, hi int32) string {

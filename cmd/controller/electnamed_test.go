@@ -103,11 +103,47 @@ func TestElectLongest(t *testing.T) {
 		return
 	}
 
+	// Somebody thinks about the answer, and a broker restarts meanwhile.
+	late := &thinker{answers: []string{"y\n", "n\n"}, meanwhile: func() {
+		before, err := node.Snapshot(ctx, nil)
+		must(err)
+		_, err = w.Stop(ctx, 3)
+		must(err)
+		must(w.Restart(ctx, 3))
+		until(t, node, "3 back", func(d *snapshot.Document) bool { return d.Broker(3) != nil && d.Broker(3).Epoch != before.Broker(3).Epoch })
+	}}
+	command(t, func(a *app) { a.tty, a.in = true, late }, "elect", "unclean", "orders-0", "--candidate", "longest", "--accept-data-loss", "--socket", active).
+		want(t, 3, "nothing was changed: No leader is elected for orders-0: replica 3 has restarted since 1 was chosen", "Once more.", "not done: the answer was not yes")
+	until(t, node, "nothing changed", ordersAre(0, -1, 2))
+	until(t, node, "1 and 3 measured again", func(*snapshot.Document) bool {
+		m, err := node.Measure(ctx, admin.Question{Topic: "orders", Candidate: "longest"})
+		return err == nil && m.Leader == 1 && len(m.Doubts) == 0
+	})
+
 	ask("elect-longest", 0, "elect", "unclean", "orders-0", "--candidate", "longest", "--yes", "--reason", "disk of 2 is gone")
 	until(t, node, "3 in sync", ordersAre(0, 1, 1, 3))
 	ask("elect-leader", 0, "elect", "leader", "orders-0", "--replica", "3", "--yes")
 	until(t, node, "3 leads", ordersAre(0, 3, 1, 3))
 	produceOrders(t, w, 1)
+}
+
+// thinker gives one answer at a time; something happens before the first.
+type thinker struct {
+	answers   []string
+	meanwhile func()
+}
+
+func (r *thinker) Read(p []byte) (int, error) {
+	if len(r.answers) == 0 {
+		return 0, io.EOF
+	}
+	if r.meanwhile != nil {
+		r.meanwhile()
+		r.meanwhile = nil
+	}
+	n := copy(p, r.answers[0])
+	r.answers = r.answers[1:]
+	return n, nil
 }
 
 // TestElectIsRefusedIfTheStateChanges: what was measured is what is asked for, and a refusal keeps its exit code.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,28 +16,12 @@ import (
 
 	"baton/admin"
 	"baton/dev"
+	"baton/e2e/normal"
 	"baton/snapshot"
 )
 
-// varying is what differs from run to run in an output.
-var varying = []struct {
-	is   *regexp.Regexp
-	text string
-}{
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ`), "TIME"},
-	{regexp.MustCompile(`"?\d{4}-\d\d-\d\dT[\d:.]+Z"?`), "TIME"},
-	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST:PORT"},
-	{regexp.MustCompile(`"?(epoch|znodeVersion|partitionEpoch|tookMs|leaderEpoch|controllerEpoch)"?: ?\d+`), "$1: N"},
-	{regexp.MustCompile(`leader epoch \d+`), "leader epoch N"},
-	{regexp.MustCompile(`"?(clusterId|id)"?: ?"?[A-Za-z0-9_-]{22}"?`), "$1: ID"},
-}
-
-func steady(text string) string {
-	for _, v := range varying {
-		text = v.is.ReplaceAllString(text, v.text)
-	}
-	return text
-}
+// steady is an output without what differs from run to run.
+func steady(text string) string { return normal.Controller(nil, text) }
 
 // createTopic makes a topic with the given replicas of each partition.
 func createTopic(t *testing.T, w *dev.World, name string, config map[string]string, replicas ...[]int32) {

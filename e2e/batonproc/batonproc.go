@@ -337,7 +337,13 @@ func (b *Baton) CLI(ctx context.Context, verb string, args ...string) (Result, e
 
 // Run runs the binary to its end. The error is about running it; what the command thinks is in the exit code.
 func Run(ctx context.Context, binary string, args ...string) (Result, error) {
+	return RunWith(ctx, nil, binary, args...)
+}
+
+// RunWith is Run with more variables.
+func RunWith(ctx context.Context, environ []string, binary string, args ...string) (Result, error) {
 	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), environ...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
