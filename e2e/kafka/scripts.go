@@ -49,7 +49,7 @@ func Scripts(ctx context.Context, dir, version string) error {
 				return err
 			}
 		}
-		text := "#!/bin/sh\nexec " + strings.Join(javaCommand(s.heapMB, log4j[s.level], s.of.classpath, class), " ") + " \"$@\"\n"
+		text := "#!/bin/sh\nexec " + strings.Join(javaCommand(javaFlags(s.heapMB), log4j[s.level], s.of.classpath, class), " ") + " \"$@\"\n"
 		if err := os.WriteFile(filepath.Join(dir, s.name+".sh"), []byte(text), 0o755); err != nil { //nolint:gosec // it is to be run
 			return fmt.Errorf("script: %w", err)
 		}
