@@ -42,6 +42,8 @@ type ownSet struct {
 	journalEntries, journalDropped                                   prometheus.Counter
 	journalFailing, journalUncopied                                  prometheus.Gauge
 	journalBytes                                                     *prometheus.GaugeVec
+	sampled                                                          *prometheus.CounterVec
+	sampleAge                                                        prometheus.Gauge
 }
 
 func (s *Set) initOwn() {
@@ -84,6 +86,9 @@ func (s *Set) initOwn() {
 	o.journalFailing = s.gauge("baton_journal_failing", "1 while the journal cannot be written.")
 	o.journalUncopied = s.gauge("baton_journal_uncopied_members", "Other live Batons whose journal this one cannot copy at the moment.")
 	o.journalBytes = s.gauges("baton_journal_bytes", "Size of the journals on this disk: own ones, and copies of other Batons'.", "kind")
+
+	o.sampled = s.counters("baton_leader_log_samples_total", "Partitions whose leader was asked where its log ends, by what became of it: answered or failed.", "result")
+	o.sampleAge = s.gauge("baton_leader_log_sample_age_seconds", "Age of the oldest such answer among partitions that are led, after each round (0 unless active).")
 
 	o.loopBusy = s.counter("baton_loop_busy_seconds_total", "Time the event loop spent handling events; its rate is the loop's saturation.")
 	o.lastProgress = s.gauge("baton_loop_last_progress_timestamp_seconds", "When the event loop last finished an event, as Unix time.")
