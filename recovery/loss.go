@@ -5,11 +5,12 @@ import "fmt"
 // Sample is what was seen last of the lost leader's log.
 type Sample struct {
 	End int64 // one after its last record then
-	// Most is where it ended at most when the partition lost it, if it grew no faster than it was seen to; Open if that is not
-	// known, and End if it has not grown since.
-	Most  int64
-	AgeMS int64 // before the partition lost it; 0: this is the log itself
-	Epoch int32 // the leader epoch in which it was lost
+	// Most is where it ended at most when the partition lost it, if it grew no faster than it was seen to in the PaceMS before
+	// the sample; Open if that is not known, and End if it has not grown since.
+	Most   int64
+	PaceMS int64
+	AgeMS  int64 // before the partition lost it; 0: this is the log itself
+	Epoch  int32 // the leader epoch in which it was lost
 	// History are the leader epochs of the log's end, the newest first, as far back as is known. It may be older than the
 	// sample, but not than the time since which this leader leads.
 	History []Span
@@ -106,7 +107,7 @@ func (s *Sample) String() string {
 	}
 	text := fmt.Sprintf("the leader's log %.1f s before it was lost", float64(s.AgeMS)/1000)
 	if s.Most != Open {
-		text += ", if it grew no faster than seen before"
+		text += fmt.Sprintf(", if it grew no faster than in the %.0f s before that", float64(s.PaceMS)/1000)
 	}
 	return text
 }

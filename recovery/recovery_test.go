@@ -167,10 +167,10 @@ func TestLoss(t *testing.T) {
 		return &Sample{End: end, Most: end, Epoch: epoch, History: []Span{{epoch, Open}}}
 	}
 	sampled := func(end, most int64, epoch int32, history ...Span) *Sample {
-		return &Sample{End: end, Most: most, AgeMS: 720, Epoch: epoch, History: history}
+		return &Sample{End: end, Most: most, AgeMS: 720, PaceMS: 95_000, Epoch: epoch, History: history}
 	}
 	const age = "the leader's log 0.7 s before it was lost"
-	const pace = age + ", if it grew no faster than seen before"
+	const pace = age + ", if it grew no faster than in the 95 s before that"
 	for _, tc := range []struct {
 		name   string
 		live   []Candidate

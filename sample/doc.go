@@ -10,6 +10,6 @@
 //   - OffsetForLeaderEpoch v3 says where an epoch of its log begins: that of the leader, and the two before. A round asks for one
 //     more of them until they are known; they do not change while the same broker leads.
 //
-// Of a partition there are some eighty bytes (mark), and its number is the index. A lost leader's mark stays until the partition
+// Of a partition there are some hundred bytes (mark), and its number is the index. A lost leader's mark stays until the partition
 // is led again.
 package sample

@@ -64,9 +64,13 @@ func (w *world) topic(name string, states ...isr.LeaderAndISR) {
 	w.im.PutTopic(t)
 }
 
-func led(by int32, in epoch.Leader) isr.LeaderAndISR { return isr.LeaderAndISR{Leader: by, LeaderEpoch: in} }
+func led(by int32, in epoch.Leader) isr.LeaderAndISR {
+	return isr.LeaderAndISR{Leader: by, LeaderEpoch: in}
+}
 
-func state(by int32, in epoch.Leader) partition.State { return partition.State{LeaderAndISR: led(by, in)} }
+func state(by int32, in epoch.Leader) partition.State {
+	return partition.State{LeaderAndISR: led(by, in)}
+}
 
 func (w *world) view(ctx context.Context, f func(planner.View)) error {
 	w.mu.Lock()
@@ -243,7 +247,7 @@ func TestALostLeader(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(2 * time.Second)
 			s.Moved(one, state(1, 7), state(-1, 8))
-			want := recovery.Sample{End: 160, Most: 180, AgeMS: 2000, Epoch: 7, History: []recovery.Span{{Epoch: 7, Start: 90}, {Epoch: 4, Start: 50}, {Epoch: 3, Start: 20}}}
+			want := recovery.Sample{End: 160, Most: 180, PaceMS: 10_000, AgeMS: 2000, Epoch: 7, History: []recovery.Span{{Epoch: 7, Start: 90}, {Epoch: 4, Start: 50}, {Epoch: 3, Start: 20}}}
 			if got := s.Lost(one); got == nil || fmt.Sprint(*got) != fmt.Sprint(want) {
 				t.Errorf("%+v, want %+v", got, want)
 			}
@@ -260,6 +264,30 @@ func TestALostLeader(t *testing.T) {
 		if w.dials["b1:9"] != 1 || w.failed != 0 || w.answered != 3 {
 			t.Errorf("%d connections, %d answered, %d failed", w.dials["b1:9"], w.answered, w.failed)
 		}
+	})
+}
+
+// TestTheLossOfAnIdleLeaderIsExact: what it wrote long ago says nothing of the last minutes.
+func TestTheLossOfAnIdleLeaderIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(3)
+		w.topic("t", led(1, 7))
+		w.sampling(t, Settings{often, 1000, ""}, func(s *Sampler) {
+			w.set(func() { w.ends[one] = 5000 })
+			time.Sleep(window * often)
+			s.Moved(one, state(1, 7), state(-1, 8))
+			if got := s.Lost(one); got.Most <= 5000 {
+				t.Errorf("it wrote a minute ago: %+v", got)
+			}
+			s.Moved(one, state(-1, 8), state(1, 9))
+			w.topic("t", led(1, 9))
+			time.Sleep(2 * window * often)
+			time.Sleep(time.Second)
+			s.Moved(one, state(1, 9), state(-1, 10))
+			if got := s.Lost(one); got.End != 5000 || got.Most != 5000 || got.AgeMS == 0 || got.PaceMS < (window*often).Milliseconds() {
+				t.Errorf("it was idle: %+v", got)
+			}
+		})
 	})
 }
 

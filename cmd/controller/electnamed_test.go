@@ -11,6 +11,8 @@ import (
 
 	"baton/admin"
 	"baton/dev"
+	batonnode "baton/node"
+	"baton/partition"
 	"baton/snapshot"
 )
 
@@ -69,6 +71,10 @@ func TestElectLongest(t *testing.T) {
 	ask("elect-leader-behind", 3, "elect", "leader", "orders-0", "--replica", "3", "--yes")
 	stop(1, 2)
 	produceOrders(t, w, 5)
+	until(t, node, "the leader's log is sampled", func(*snapshot.Document) bool {
+		end, _ := node.(*batonnode.Node).LeaderLogEnd(partition.ID{Topic: "orders"})
+		return end == 35
+	})
 	must(w.Kill(2))
 	until(t, node, "2 gone", away(2, ordersAre(0, -1, 2)))
 	must(w.Restart(ctx, 1))
