@@ -23,6 +23,7 @@ func Evaluate(f *Facts) Report {
 		e.protocols()
 		e.listeners()
 		e.settings()
+		e.recovery()
 		e.work()
 		e.unreadable()
 	}

@@ -153,6 +153,11 @@ func TestRulesOfTheBrokers(t *testing.T) {
 			[]string{"warn listener CLIENT: different protocols on it: PLAINTEXT, SSL"}},
 		"other default": {func(f *Facts) { f.Brokers[1].Configs["unclean.leader.election.enable"] = "true" },
 			[]string{"warn unclean.leader.election.enable: ours is \"false\", on brokers 2 it is \"true\""}},
+		"strategies that nobody has": {func(f *Facts) {
+			f.Config = parse(t, "unclean.recovery.strategy.topics=orders=longest,audit-*=first,audit-a*=none")
+			f.Topics.Names = []string{"audit-a", "payments"}
+		}, []string{"warn unclean.recovery.strategy.topics orders=longest: no topic matches",
+			"warn unclean.recovery.strategy.topics audit-a*=none: every topic that it matches has a rule that goes before it"}},
 		"policy": {func(f *Facts) { f.Brokers[1].Configs["create.topic.policy.class.name"] = "com.acme.P" },
 			[]string{"fail create.topic.policy.class.name: com.acme.P on brokers 2: topics created through Baton"}},
 		"own policy": {func(f *Facts) { f.Config.AlterConfigPolicy = "com.acme.Q" },
@@ -205,5 +210,23 @@ func TestUnreachableZooKeeper(t *testing.T) {
 func TestLongListsAreCut(t *testing.T) {
 	if got := some(slices.Repeat([]string{"x"}, 12)); !strings.HasSuffix(got, "x, and 2 more") {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestRecoveryIsNamed: which strategy goes for which topics.
+func TestRecoveryIsNamed(t *testing.T) {
+	f := healthy(t)
+	f.Config = parse(t, "unclean.recovery.strategy=longest", "unclean.recovery.strategy.topics=audit-*=none,orders=wait")
+	f.Topics.Names = []string{"audit-a", "audit-b", "orders", "payments"}
+	var got []string
+	for _, x := range Evaluate(f).Findings {
+		if strings.HasPrefix(x.Item, "unclean.recovery") {
+			got = append(got, string(x.Level)+" "+x.Item+": "+x.Detail)
+		}
+	}
+	want := []string{"ok unclean.recovery.strategy.topics audit-*=none: 2 topics: audit-a, audit-b", "ok unclean.recovery.strategy.topics orders=wait: 1 topic: orders",
+		"ok unclean.recovery.strategy: longest for the other 1 topic, unless they say unclean.leader.election.enable themselves"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -58,6 +58,7 @@ type Range struct{ Min, Max int16 }
 // Topics sums up /brokers/topics.
 type Topics struct {
 	Count, Partitions, Leaderless int
+	Names                         []string // sorted
 	Bad                           []planner.Bad
 	Deleting                      []string           // topics with a marker in /admin/delete_topics
 	Reassigning                   []string           // topics with adding or removing replicas

@@ -112,6 +112,7 @@ func (f *Facts) isBaton(id int32) bool {
 func sum(topics []planner.TopicRead, states []planner.StateRead, batons []int32) Topics {
 	out := Topics{Count: len(topics), OnBatons: map[int32][]string{}}
 	for _, t := range topics {
+		out.Names = append(out.Names, t.Name)
 		if t.Bad != "" {
 			out.Bad = append(out.Bad, planner.Bad{Path: "/brokers/topics/" + t.Name, Reason: t.Bad})
 			continue
@@ -139,6 +140,7 @@ func sum(topics []planner.TopicRead, states []planner.StateRead, batons []int32)
 		}
 	}
 	slices.SortFunc(out.Bad, func(a, b planner.Bad) int { return strings.Compare(a.Path, b.Path) })
+	slices.Sort(out.Names)
 	slices.Sort(out.Reassigning)
 	return out
 }

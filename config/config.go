@@ -38,8 +38,11 @@ type Config struct {
 	ControlPlaneListener        string            // control.plane.listener.name, "" if there is none
 	InterBrokerProtocol         IBP               // inter.broker.protocol.version
 
-	Mode                        Mode          // controller.mode
-	UncleanLeaderElection       bool          // unclean.leader.election.enable
+	Mode                        Mode   // controller.mode
+	UncleanLeaderElection       bool   // unclean.leader.election.enable
+	UncleanRecovery             string // unclean.recovery.strategy: none, longest, wait or first
+	UncleanRecoveryTopics       []TopicStrategy
+	UncleanRecoveryWait         time.Duration // unclean.recovery.wait.minutes
 	AutoLeaderRebalance         bool          // auto.leader.rebalance.enable
 	ImbalanceCheckInterval      time.Duration // leader.imbalance.check.interval.seconds
 	ImbalancePercentage         int           // leader.imbalance.per.broker.percentage

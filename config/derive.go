@@ -33,6 +33,7 @@ func (l *loader) derive() {
 	if _, ok := l.raw["journal.dir"]; !ok {
 		l.c.JournalDir = filepath.Join(l.env.tempDir, fmt.Sprintf("baton-%d.journal", l.c.NodeID))
 	}
+	l.warnRecovery()
 	l.warnPolicy("create.topic.policy.class.name", l.c.CreateTopicPolicy, "topics created")
 	l.warnPolicy("alter.config.policy.class.name", l.c.AlterConfigPolicy, "configs changed")
 }

@@ -141,6 +141,7 @@ func TestOwnFile(t *testing.T) {
 		"inter.broker.listener.name": "INTERNAL", "inter.broker.protocol.version": "2.7-IV1", "controller.mode": "active",
 		"admin.listener": "", "admin.socket": "/run/baton/a.sock", "metrics.labels": "cluster=orders,env=prod",
 		"offsets.topic.compression.codec": "2", "state.change.log": "/var/log/baton/state-change.log",
+		"unclean.recovery.strategy": "wait", "unclean.recovery.strategy.topics": "orders=longest,audit-*=none", "unclean.recovery.wait.minutes": "30",
 	}
 	for _, e := range c.Effective() {
 		if v, ok := want[e.Key]; ok && v != e.Value {
@@ -157,6 +158,9 @@ func TestEveryMistakeIsReportedAtOnce(t *testing.T) {
 	f := "testdata/mistakes.properties:"
 	checkErrors(t, err,
 		`--set "nonsense": expected key=value`,
+		f+`13: unclean.recovery.strategy="shortest": expected one of none, longest, wait, first`,
+		f+`14: unclean.recovery.strategy.topics="orders=longest,audit-*=never": expected for audit-* one of none, longest, wait, first; "never" is not`,
+		f+`15: unclean.recovery.wait.minutes="0": expected an integer from 1 to 40320`,
 		f+`1: node.id="-1": expected an integer of at least 0`,
 		f+`2: zookeeper.connect="zk1:2181/kafka,zk2:2181/kafka": expected one chroot, after the last host`,
 		f+`3: listeners="PLAINTEXT://h:9092,plaintext://h:9093": expected each listener name once; PLAINTEXT is given twice`,

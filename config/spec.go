@@ -186,6 +186,13 @@ func ownSpecs() []spec {
 		return func(v string) (string, error) { return parseWord(v, ws...) }
 	}
 	return []spec{
+		word("unclean.recovery.strategy", "none", "What happens by itself when a partition has lost its whole ISR: none (unclean.leader.election.enable decides), longest (live replicas "+
+			"are measured, and who loses least leads), wait (likewise, after unclean.recovery.wait.minutes), first (the first live replica).",
+			func(c *Config) *string { return &c.UncleanRecovery }, parseStrategy, reload),
+		build("unclean.recovery.strategy.topics", "", "The same for topics, TOPIC=STRATEGY separated by commas; * in TOPIC stands for any text, a name goes before a pattern.",
+			func(c *Config) *[]TopicStrategy { return &c.UncleanRecoveryTopics }, parseTopicStrategies, formatTopicStrategies, reload),
+		build("unclean.recovery.wait.minutes", "10", "How long strategy wait gives members of the ISR to come back, in minutes.",
+			func(c *Config) *time.Duration { return &c.UncleanRecoveryWait }, parseMinutes, formatMinutes, reload),
 		build("controller.mode", string(Standby), "standby claims the role when nobody holds it, active takes it from brokers.",
 			func(c *Config) *Mode { return &c.Mode },
 			func(v string) (Mode, error) {

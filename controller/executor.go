@@ -52,6 +52,7 @@ func (x *executor) carryOut(p planner.Plan) error {
 		x.term.observer.Sending(x.term.fence, r)
 		x.term.channels.Send(r)
 	}
+	x.term.measuring.ask(p.Measures)
 	if p.RereadBrokers {
 		x.term.store.RereadBrokers()
 	}

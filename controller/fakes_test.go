@@ -159,6 +159,8 @@ type fakeObserver struct {
 
 	decided []*planner.Decision
 	learned []planner.Learned
+
+	measured []measured
 }
 
 func (f *fakeObserver) Note(_ epoch.Fence, n planner.Note) {
@@ -199,6 +201,39 @@ func (f *fakeObserver) count(event string) int {
 	return f.events[event]
 }
 
+func (f *fakeObserver) Measured(q planner.Measure, logs []planner.MeasuredLog, _ time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.measured = append(f.measured, measured{q, logs})
+}
+
+// measured is what a fakeObserver has heard of one measurement.
+type measured struct {
+	planner.Measure
+	logs []planner.MeasuredLog
+}
+
+// fakeMeasurer answers as a test wants, and remembers how many it had to answer at once.
+type fakeMeasurer struct {
+	answer func(context.Context, planner.Measure) []planner.MeasuredLog
+
+	mu        sync.Mutex
+	now, most int
+}
+
+func (f *fakeMeasurer) Measure(ctx context.Context, q planner.Measure) []planner.MeasuredLog {
+	f.mu.Lock()
+	f.now++
+	f.most = max(f.most, f.now)
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.now--
+	}()
+	return f.answer(ctx, q)
+}
+
 // claimed is a cluster of brokers 1 and 2 with the topic t, whose one partition broker 1
 // leads.
 func claimed() *planner.Claimed {
@@ -222,14 +257,16 @@ type rig struct {
 	store    *fakeStore
 	channels *fakeChannels
 	observer *fakeObserver
+	measurer *fakeMeasurer
 	err      error // what Run returned, after Done
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{store: &fakeStore{watch: make(chan error, 1)}, observer: &fakeObserver{}}
+	r := &rig{store: &fakeStore{watch: make(chan error, 1)}, observer: &fakeObserver{}, measurer: &fakeMeasurer{}}
 	r.Term = NewTerm(epoch.Fence{Epoch: 5, Version: 5}, r.store, r.observer)
 	r.channels = &fakeChannels{t: t, gate: r.Open}
 	r.SetChannels(r.channels)
+	r.SetMeasurer(r.measurer)
 	return r
 }
 

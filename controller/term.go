@@ -46,6 +46,8 @@ type Observer interface {
 	QueueSize(n int)
 	Sending(fence epoch.Fence, r planner.Request)
 	Answered(fence epoch.Fence, a planner.BrokerReplied)
+	// Measured is called from any goroutine, with what was asked and what came of it within took.
+	Measured(q planner.Measure, logs []planner.MeasuredLog, took time.Duration)
 	// Stats is called now and then, when something may have changed.
 	Stats(planner.Stats)
 }
@@ -56,12 +58,14 @@ type Term struct {
 	fence    epoch.Fence
 	store    Store
 	channels Channels
+	measurer Measurer
 	observer Observer
 	started  time.Time
 
 	queue     *queue
 	machine   *planner.Machine
 	exec      *executor
+	measuring *measuring
 	nextStats time.Time
 	open      atomic.Bool // the gate: false from the first doubt on, and never true again
 	ready     chan struct{}
@@ -75,19 +79,22 @@ type Term struct {
 	calls map[uint64]chan planner.ReplyBody
 }
 
-// NewTerm returns a term that does nothing before SetChannels and Run.
+// NewTerm returns a term that does nothing before SetChannels, SetMeasurer and Run.
 func NewTerm(fence epoch.Fence, store Store, observer Observer) *Term {
 	t := &Term{fence: fence, store: store, observer: observer, done: make(chan struct{}), started: time.Now(),
 		queue: newQueue(), machine: planner.New(), ready: make(chan struct{}), calls: map[uint64]chan planner.ReplyBody{}}
 	t.stopping, t.stop = context.WithCancelCause(context.Background())
 	t.open.Store(true)
 	t.progress.Store(time.Now().UnixNano())
-	t.exec = newExecutor(t)
+	t.exec, t.measuring = newExecutor(t), newMeasuring(t)
 	return t
 }
 
 // SetChannels gives the term its brokers' channels; they report to Push.
 func (t *Term) SetChannels(c Channels) { t.channels = c }
+
+// SetMeasurer gives the term who asks brokers for their logs.
+func (t *Term) SetMeasurer(m Measurer) { t.measurer = m }
 
 // Push adds an event to the queue.
 func (t *Term) Push(ev planner.Event) { t.queue.push(ev) }
@@ -149,6 +156,7 @@ func (t *Term) Run(ctx context.Context, prepare func(*planner.Claimed)) error {
 	wg.Go(func() { cancel(fmt.Errorf("watching ZooKeeper: %w", t.store.Run(ctx, t.queue.push))) })
 	wg.Go(func() { cancel(t.exec.run(ctx)) })
 	wg.Go(func() { t.tick(ctx) })
+	wg.Go(func() { t.measuring.run(ctx) })
 	cancel(t.loop(ctx))
 	err = context.Cause(ctx)
 	t.end(err)

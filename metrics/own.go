@@ -39,6 +39,8 @@ type ownSet struct {
 	conflicts, reclaims, claims, loopBusy, resigns                   prometheus.Counter
 	roundTrip                                                        *prometheus.HistogramVec
 	endpointTime                                                     *prometheus.HistogramVec
+	measuredLogs                                                     *prometheus.CounterVec
+	measureTime                                                      prometheus.Histogram
 	journalEntries, journalDropped                                   prometheus.Counter
 	journalFailing, journalUncopied                                  prometheus.Gauge
 	journalBytes                                                     *prometheus.GaugeVec
@@ -74,6 +76,10 @@ func (s *Set) initOwn() {
 	o.roundTrip = register(s, prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "baton_control_request_seconds",
 		Help: "Time from sending a control request to its answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 17)}, []string{"api", "broker"}))
 	o.retries = s.counters("baton_control_request_retries_total", "Control requests that had to be sent again.", "api", "broker")
+
+	o.measuredLogs = s.counters("baton_measured_logs_total", "Replicas' logs that brokers were asked about, by what became of it: measured or silent.", "how")
+	o.measureTime = register(s, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "baton_measurement_seconds",
+		Help: "Time that one measurement of replicas' logs took.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}))
 
 	o.throttled = s.counters("baton_throttled_requests_total", "Requests whose client had to wait for its quota on controller_mutation_rate.", "api")
 	o.endpointRequests = s.counters("baton_endpoint_requests_total", "Requests that came in, by what became of them: served, proxied or refused.", "api", "how")
@@ -198,6 +204,13 @@ func (s *Set) RequestDone(api string, broker int32, d time.Duration) {
 // RequestRetried counts a control request that had to be sent again.
 func (s *Set) RequestRetried(api string, broker int32) {
 	s.own.retries.WithLabelValues(api, id(broker)).Inc()
+}
+
+// Measured counts the logs of one measurement: those that were measured, and those that were not.
+func (s *Set) Measured(measured, silent int, took time.Duration) {
+	s.own.measuredLogs.WithLabelValues("measured").Add(float64(measured))
+	s.own.measuredLogs.WithLabelValues("silent").Add(float64(silent))
+	s.own.measureTime.Observe(took.Seconds())
 }
 
 // Throttled counts a request whose client has to wait for its quota. The api is a known name, as below.

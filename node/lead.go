@@ -14,6 +14,7 @@ import (
 	"baton/epoch"
 	"baton/metrics"
 	"baton/planner"
+	"baton/recovery"
 	"baton/server"
 	"baton/topicconfig"
 	"baton/zkstore"
@@ -48,6 +49,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 		Log:  n.log.Named("channel"), Metrics: channelMetrics{n.metrics},
 	}, t.Push)
 	t.SetChannels(channels)
+	t.SetMeasurer(measurer{n})
 	n.mu.Lock()
 	n.term, n.asBroker, n.check, n.samples, n.force = t, asBroker, check, o.samples, false
 	n.reason = ""
@@ -119,9 +121,18 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		RetryAfter:      500,
 		ToldWait:        3_000,
 
+		Recovery:      recoveryPolicy(c),
 		QuotaWindow:   planner.Millis(c.QuotaWindows) * planner.Millis(c.QuotaWindowSize.Milliseconds()),
 		AutoRebalance: c.AutoLeaderRebalance, RebalanceEvery: planner.Millis(c.ImbalanceCheckInterval.Milliseconds()), RebalancePercent: c.ImbalancePercentage,
 	}
+}
+
+func recoveryPolicy(c *config.Config) recovery.Policy {
+	p := recovery.Policy{Default: recovery.Strategy(c.UncleanRecovery), WaitMS: c.UncleanRecoveryWait.Milliseconds()}
+	for _, t := range c.UncleanRecoveryTopics {
+		p.Topics = append(p.Topics, recovery.Rule{Topic: t.Topic, Strategy: recovery.Strategy(t.Strategy)})
+	}
+	return p
 }
 
 // self is Baton's entry in the live list: one endpoint for each listener it serves.

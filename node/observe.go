@@ -102,6 +102,17 @@ func (o *observer) Answered(f epoch.Fence, a planner.BrokerReplied) {
 	o.node.journal.Answered(int32(f.Epoch), a)
 }
 
+// Measured implements controller.Observer.
+func (o *observer) Measured(_ planner.Measure, logs []planner.MeasuredLog, took time.Duration) {
+	silent := 0
+	for _, l := range logs {
+		if l.Log == nil {
+			silent++
+		}
+	}
+	o.node.metrics.Measured(len(logs)-silent, silent, took)
+}
+
 // Stats implements controller.Observer.
 func (o *observer) Stats(st planner.Stats) {
 	m := o.node.metrics
@@ -146,6 +157,8 @@ func kafkaState(event string) int {
 		return 9
 	case "BrokerReplied":
 		return 10
+	case "Measured":
+		return 7
 	case "LogDirFailed":
 		return 11
 	case "DefaultsChanged":

@@ -18,7 +18,7 @@ func (m *Machine) claim(c Claimed) {
 	m.reset()
 	m.active, m.id, m.fence, m.set, m.self = true, c.ID, c.Fence, c.Settings, c.Self
 	m.im = cluster.NewImage(append([]int32{c.ID}, c.Batons...))
-	m.reread = m.now + 30_000
+	m.reread, m.claimedAt = m.now+30_000, m.now
 	m.balance.next = m.now + firstRebalance
 	m.defaultsChanged(c.Defaults)
 	m.enableFeatures()
@@ -30,6 +30,7 @@ func (m *Machine) claim(c Claimed) {
 	}
 	m.im.SetUnread(c.BadIDs)
 	states := indexStates(c.States)
+	m.leaderlessAtClaim(c.States)
 	eldest := slices.Clone(c.Topics)
 	slices.SortStableFunc(eldest, func(a, b TopicRead) int { return cmp.Compare(a.Created, b.Created) }) // who keeps an id that two have
 	for _, t := range eldest {

@@ -6,6 +6,7 @@ import (
 	"baton/cluster"
 	"baton/isr"
 	"baton/partition"
+	"baton/recovery"
 )
 
 // change is a state write under way.
@@ -17,6 +18,7 @@ type change struct {
 	view     int64 // broker registrations taken into account
 	alter    *alterItem
 	wanted   *election // that it is held for, nil if none
+	by       string    // whose setting has a measured replica lead, empty if none has
 	decision Decision  // for the record
 	at       Millis    // when it was decided
 	// missed: a newer version was read while the write was under way.
@@ -34,6 +36,7 @@ func (m *Machine) decide(id partition.ID) {
 	switch {
 	case p == nil || p.Broken != "" || t.Held != "":
 		m.refuseElections(id)
+		m.forgetRescue(id)
 		delete(m.overdue, id)
 		return
 	case m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
@@ -57,14 +60,19 @@ func (m *Machine) decide(id partition.ID) {
 	if why == partition.Keep {
 		next, why = partition.Elect(in)
 	}
+	says := ""
 	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
-		allowed, known := m.uncleanAllowed(id.Topic)
+		s, from, known := m.rule(id.Topic)
 		if !known {
 			m.postponed(id)
 			return // decided when the topic's configuration has been read
 		}
-		in.AllowUnclean = in.AllowUnclean || allowed
-		next, why = partition.Elect(in)
+		says = m.permit(&in, id, p, s, from)
+		if next, why = partition.Elect(in); why == partition.Keep && s.Measures() {
+			m.await(id, p, s, from)
+		}
+	} else if next.Leader == isr.NoLeader || p.State.Leader != isr.NoLeader {
+		m.forgetRescue(id)
 	}
 	wanted := m.uncleanWanted(id, why)
 	if why == partition.Keep {
@@ -86,7 +94,10 @@ func (m *Machine) decide(id partition.ID) {
 	}
 	c.decision.Replicas = partition.Consider(in, next)
 	if next.Leader == isr.NoLeader || why == partition.Unclean {
-		c.decision.Unclean = m.uncleanSays(id)
+		c.decision.Unclean = m.uncleanSays(id, says)
+	}
+	if r := m.rescues[id]; why == partition.Unclean && wanted == nil && r != nil {
+		c.decision.Measured, c.by = r.live, r.says
 	}
 	m.propose(c)
 }
@@ -115,23 +126,6 @@ func (m *Machine) outsiderLives(p *cluster.Partition) bool {
 		}
 	}
 	return false
-}
-
-// uncleanAllowed returns the topic's own setting, else the cluster's dynamic default, else
-// the static one (04.4). known is false while the topic's configuration is being read;
-// what cannot be understood does not allow it.
-func (m *Machine) uncleanAllowed(topic string) (allowed, known bool) {
-	if c, ok := m.unclean[topic]; ok {
-		switch {
-		case c.Bad != "":
-			return false, true
-		case c.Unclean != nil:
-			return *c.Unclean, true
-		}
-		return m.uncleanDefault(), true
-	}
-	m.askConfig(topic)
-	return false, false
 }
 
 func (m *Machine) askConfig(topic string) {
@@ -274,9 +268,12 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.stopLeavingFollowers(c, p)
 	}
 	reason := string(c.strategy)
-	if c.wanted != nil {
+	switch {
+	case c.wanted != nil:
 		reason += " (" + c.wanted.cause + ")"
 		m.settleWanted(c.id, c.wanted, nil)
+	case c.by != "":
+		reason += fmt.Sprintf(" (%s: %s)", c.by, recovery.Describe(c.decision.Measured))
 	}
 	m.note(Note{Kind: kind, Partition: c.id, Broker: p.State.Leader, Strategy: c.strategy, From: c.from, To: p.State,
 		Text: fmt.Sprintf("%v: %s: %v", c.id, reason, p.State.LeaderAndISR)})

@@ -177,10 +177,24 @@ func (m *Machine) outdated(e *election, p *cluster.Partition) string {
 		return ""
 	case !slices.Contains(p.Told().Replicas, c.ID):
 		return fmt.Sprintf("%d is not one of its replicas %v", c.ID, p.Told().Replicas)
-	case p.State.PartitionEpoch != c.PartitionEpoch:
-		return fmt.Sprintf("its state has changed since %d was chosen: version %d then, %d now", c.ID, c.PartitionEpoch, p.State.PartitionEpoch)
 	case e.kind != Unclean:
+		return versionSince(c, p)
+	}
+	return m.changedSince(c, p)
+}
+
+func versionSince(c *Candidate, p *cluster.Partition) string {
+	if p.State.PartitionEpoch == c.PartitionEpoch {
 		return ""
+	}
+	return fmt.Sprintf("its state has changed since %d was chosen: version %d then, %d now", c.ID, c.PartitionEpoch, p.State.PartitionEpoch)
+}
+
+// changedSince says what is not as it was when a candidate was chosen by measurement, empty if all is: the state's version, and
+// which replicas are live under which registrations.
+func (m *Machine) changedSince(c *Candidate, p *cluster.Partition) string {
+	if why := versionSince(c, p); why != "" {
+		return why
 	}
 	for _, id := range p.Told().Replicas {
 		was, live := c.Live[id], m.im.EligibleForISR(p, id)

@@ -14,6 +14,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/quota"
+	"baton/recovery"
 	"baton/topicconfig"
 )
 
@@ -59,6 +60,7 @@ type StateRead struct {
 	Exists bool
 	State  partition.State // PartitionEpoch is the znode's dataVersion
 	Zxid   int64           // mzxid of the znode
+	Age    Millis          // since it was written, by the clocks of ZooKeeper and of this process; never negative
 	Bad    string          // could not be understood; State is then meaningless
 }
 
@@ -200,6 +202,20 @@ type BrokerReplied struct {
 	Kind       RequestKind
 	Code       int16           // top-level Kafka error code
 	Partitions []PartitionCode // LeaderAndIsr, StopReplica: every partition answered
+}
+
+// Measured answers a Measure. A log that was asked for and is left out is silent.
+type Measured struct {
+	Token uint64
+	Logs  []MeasuredLog
+}
+
+// MeasuredLog is what one replica has. Log is nil if that could not be found out, and Silent says why.
+type MeasuredLog struct {
+	Broker int32
+	ID     partition.ID
+	Log    *recovery.Log
+	Silent string
 }
 
 // PartitionCode is one partition's error code in an answer.
@@ -352,6 +368,7 @@ func (Continue) event()           {}
 func (ChannelUp) event()          {}
 func (ChannelDown) event()        {}
 func (BrokerReplied) event()      {}
+func (Measured) event()           {}
 func (Tick) event()               {}
 func (Call) event()               {}
 
@@ -394,6 +411,8 @@ type Settings struct {
 	ToldWait        Millis // how long CreateTopics and ElectLeaders wait for sick brokers to hear of the outcome
 
 	QuotaWindow Millis // controller.quota.window.num × controller.quota.window.size.seconds: what may be saved up of a quota
+
+	Recovery recovery.Policy // unclean.recovery.strategy, and of topics
 
 	AutoRebalance    bool   // auto.leader.rebalance.enable
 	RebalanceEvery   Millis // leader.imbalance.check.interval.seconds

@@ -41,8 +41,9 @@ type Machine struct {
 	// bump marks initialised partitions whose assignment was repaired or changed by a
 	// reassignment: their leader must hear of it under a new epoch.
 	bump map[partition.ID]partition.Strategy
-	// writes finds what a Result belongs to.
-	writes map[uint64]func(Result)
+	// writes finds what a Result belongs to, measurements what a Measured does.
+	writes       map[uint64]func(Result)
+	measurements map[uint64]*measurement
 
 	// topicWrites is the SetTopic under way for a topic, by the write's Seq: a topic of the
 	// same name that comes later must not take its outcome for its own.
@@ -102,6 +103,16 @@ type Machine struct {
 	registered map[int32]Millis
 	away       map[int32]Away
 	lost       map[partition.ID]lost
+
+	// What recover.go keeps: leaderless partitions whose replicas are measured, those that wait for it, when to look for more,
+	// and how many measurements are under way.
+	rescues    map[partition.ID]*rescue
+	toMeasure  []partition.ID
+	nextRescue Millis
+	measuring  int
+	// leaderless is since when partitions have had no leader that had none at the claim.
+	leaderless map[partition.ID]Millis
+	claimedAt  Millis
 }
 
 // New returns a machine that holds no role; a Claimed event starts it.
@@ -117,7 +128,7 @@ func (m *Machine) reset() {
 		plan: plan, seq: seq, now: m.now, event: m.event, im: cluster.NewImage(nil),
 		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{}, overdue: map[partition.ID]*Trigger{},
 		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
-		writes: map[uint64]func(Result){}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
+		writes: map[uint64]func(Result){}, measurements: map[uint64]*measurement{}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, sameID: map[string]TopicRead{}, unreadable: map[string][]Bad{},
 		unclean: map[string]TopicConfigRead{}, asked: map[string]bool{},
@@ -125,6 +136,7 @@ func (m *Machine) reset() {
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, quotas: quota.New(), reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
+		rescues: map[partition.ID]*rescue{}, nextRescue: never, leaderless: map[partition.ID]Millis{},
 	}
 }
 
@@ -207,6 +219,8 @@ func (m *Machine) handle(ev Event) {
 		m.channelDown(e)
 	case BrokerReplied:
 		m.brokerReplied(e)
+	case Measured:
+		m.measured(e)
 	case Tick:
 		m.tick()
 	case Call:
@@ -227,6 +241,7 @@ func (m *Machine) settle() {
 	for _, id := range ids {
 		m.decide(id)
 	}
+	m.measureQueued()
 	m.reassignTopics(ids)
 	clear(m.unclean)
 	m.settleDeletions()
@@ -298,6 +313,8 @@ func (m *Machine) tick() {
 	m.repairAll()
 	m.rebalanceTick()
 	m.electionsTick()
+	m.giveUpMeasures()
+	m.rescueTick()
 	m.reassignTick()
 	m.lookAtDeletions()
 	m.forgetGraves()

@@ -120,6 +120,7 @@ func (m *Machine) noteLeader(id partition.ID, was, is int32) {
 	switch {
 	case is != isr.NoLeader:
 		delete(m.lost, id)
+		delete(m.leaderless, id)
 	case was != isr.NoLeader:
 		m.lost[id] = lost{leader: was, at: m.now}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Plan is what Step wants done. The executor starts Writes and Reads, hands Requests
-// to the channels and delivers Replies; all four may run at the same time, because
+// to the channels, has brokers asked for Measures and delivers Replies; all may run at the same time, because
 // nothing in one Plan depends on another part of it: replies and requests only ever
 // speak of what is acknowledged already.
 type Plan struct {
@@ -18,6 +18,7 @@ type Plan struct {
 	Reads    []Read
 	Channels []ChannelChange
 	Requests []Request
+	Measures []Measure
 	Replies  []Reply
 	Notes    []Note
 	// Decisions explains the state writes among Writes, Learned what came of earlier ones.
@@ -228,6 +229,26 @@ type PartitionState struct {
 	IsNew      bool    // LeaderAndIsr
 }
 
+// Measure asks live brokers what the logs of their replicas hold. It is answered by Measured with the same Token, once;
+// what has not come Within is given up, by whoever asks the brokers and by the machine's own clock.
+type Measure struct {
+	Token  uint64 // unique for the machine's life
+	Asks   []Ask  // one entry a broker
+	Within Millis
+}
+
+// Ask is what one broker is asked about.
+type Ask struct {
+	Broker cluster.Broker // the registration that is meant
+	Logs   []AskedLog
+}
+
+// AskedLog is one replica's log. Epoch is that above which no record of it can be.
+type AskedLog struct {
+	ID    partition.ID
+	Epoch epoch.Leader
+}
+
 // Reply answers a Call.
 type Reply struct {
 	Token uint64
@@ -367,6 +388,7 @@ const (
 	NoteConflict    NoteKind = "conflict"      // a write found another version and was decided again
 	NoteNoElection  NoteKind = "not-elected"   // an election asked for that came to nothing
 	NoteElections   NoteKind = "elections"     // what came of those asked for, or why leaders go home
+	NoteRescue      NoteKind = "recovery"      // why unclean.recovery.strategy has nobody lead yet
 )
 
 // Note is something worth logging, counting or journalling; decisions never depend

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"baton/partition"
+	"baton/recovery"
 )
 
 // Decision is one state write as it was decided: what for, from what, and what else could
@@ -21,6 +22,8 @@ type Decision struct {
 	New      bool // there is no state yet
 	Replicas []partition.Considered
 	Unclean  string // where a replica from outside the ISR was thought of: whether it may lead, and who says so
+	// Measured are the live replicas by whose logs the leader was chosen, in preference order; nil if none were.
+	Measured []recovery.Candidate
 }
 
 // ISRChange is the strategy of a Decision that a leader asked for by AlterPartition.
@@ -95,22 +98,18 @@ func (m *Machine) learned(c *change, r Result) {
 	}
 }
 
-// uncleanSays tells who decides whether a replica from outside the ISR may lead.
-func (m *Machine) uncleanSays(id partition.ID) string {
-	c := m.unclean[id.Topic]
+// uncleanSays tells who decides whether a replica from outside the ISR may lead; ruled is what goes for the topic, empty if
+// nobody had to ask because no such replica is live.
+func (m *Machine) uncleanSays(id partition.ID, ruled string) string {
 	switch {
 	case m.chosen(id) != nil:
 		return fmt.Sprintf("allowed: somebody asked for it, and named replica %d", *m.chosen(id))
 	case m.wantsUnclean(id):
 		return "allowed: somebody asked for it"
-	case c.Bad != "":
-		return "not allowed: the topic's configuration cannot be understood"
-	case c.Unclean != nil:
-		return uncleanWord(*c.Unclean, "the topic's configuration")
-	case m.uncleanDynamic != nil:
-		return uncleanWord(*m.uncleanDynamic, "the cluster's dynamic default")
+	case ruled != "":
+		return ruled
 	}
-	return uncleanWord(m.uncleanDefault(), "this Baton's configuration")
+	return "nobody else is live"
 }
 
 func uncleanWord(allowed bool, who string) string {

@@ -12,6 +12,7 @@ import (
 	"baton/partition"
 	"baton/planner"
 	"baton/quota"
+	"baton/recovery"
 )
 
 const self int32 = 2000001
@@ -19,14 +20,16 @@ const self int32 = 2000001
 // commands of scenario files. Input lines are: broker 1@11 2@12 …, bad-broker ID
 // REASON, topic NAME id=N version=N : 1,2,3 4,2,3,1+4-1 (adding 4, removing 1), bad-topic NAME REASON,
 // legacy version=N zxid=N : t-0=1,2 …, and
-// state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N | state t-0 absent | state t-0 bad REASON.
+// state t-0 leader=1 epoch=0 isr=1,2,3 version=0 zxid=N age=MS | state t-0 absent | state t-0 bad REASON.
 var commands map[string]func(*world)
 
 func init() {
 	commands = map[string]func(*world){
-		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]:
-		// the role, and all that was read
+		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]
+		// [recovery=STRATEGY] [recovery-topics=(a=STRATEGY,b-*=STRATEGY)] [recovery-wait=MS]: the role, and all that was read
 		"claim": claim,
+		// settings, as claim has them: they change
+		"settings": func(w *world) { w.step(planner.SettingsChanged{Settings: w.settings()}) },
 		// brokers, topics, refresh: what was read, as input
 		"brokers": func(w *world) {
 			in := w.parse()
@@ -91,6 +94,9 @@ func init() {
 			r.Seq = w.takeWrite(w.args.rest()[0]).Seq
 			w.step(planner.Committed{Results: []planner.Result{r}})
 		},
+		// measured: the eldest measurement comes back with what the input says: BROKER t-0 START..END EPOCH, an epoch that is
+		// not known exactly being LOW-HIGH, or BROKER t-0 silent REASON
+		"measured": measured,
 		// answer BROKER … [code=N] [t-0=N]: brokers answer what they were told
 		"answer": answer,
 		// settle: every write is applied and every request answered, until nothing is left;
@@ -140,12 +146,23 @@ func init() {
 	}
 }
 
-func claim(w *world) {
+func (w *world) settings() planner.Settings {
 	set := planner.Settings{
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"), LeadersWriteISR: w.args.has("leaders-write-isr"),
 		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"), QuotaWindow: 11_000,
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
+		Recovery: recovery.Policy{Default: recovery.Strategy(w.args.text("recovery", "")), WaitMS: w.num("recovery-wait", 0)},
 	}
+	for rule := range strings.SplitSeq(w.args.text("recovery-topics", ""), ",") {
+		if topic, s, ok := strings.Cut(rule, "="); ok {
+			set.Recovery.Topics = append(set.Recovery.Topics, recovery.Rule{Topic: topic, Strategy: recovery.Strategy(s)})
+		}
+	}
+	return set
+}
+
+func claim(w *world) {
+	set := w.settings()
 	e := int32(w.num("epoch", 5)) //nolint:gosec // small
 	in := w.parse()
 	c := planner.Claimed{
@@ -235,6 +252,32 @@ func conflict(w *world) {
 		r.Found = in.states[0]
 	}
 	w.step(planner.Committed{Results: []planner.Result{r}})
+}
+
+func measured(w *world) {
+	if len(w.asked) == 0 {
+		w.t.Fatal("nothing is being measured")
+	}
+	ev := planner.Measured{Token: w.asked[0].Token}
+	w.asked = w.asked[1:]
+	for _, line := range w.input {
+		f := strings.Fields(line)
+		l := planner.MeasuredLog{Broker: int32(w.parseNum(f[0])), ID: w.parseID(f[1])} //nolint:gosec // small
+		if f[2] == "silent" {
+			l.Silent = strings.Join(f[3:], " ")
+		} else {
+			start, end, _ := strings.Cut(f[2], "..")
+			low, high, vague := strings.Cut(f[3], "-")
+			if !vague {
+				high = low
+			}
+			l.Log = &recovery.Log{Start: w.parseNum(start), End: w.parseNum(end),
+				Last: recovery.Epochs{Min: int32(w.parseNum(low)), Max: int32(w.parseNum(high))}} //nolint:gosec // small
+		}
+		ev.Logs = append(ev.Logs, l)
+	}
+	w.input = nil
+	w.step(ev)
 }
 
 func answer(w *world) {

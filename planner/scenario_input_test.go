@@ -146,6 +146,8 @@ func (w *world) parseState(f []string) planner.StateRead {
 			s.State.ControllerEpoch = epoch.Controller(w.parseNum(v)) //nolint:gosec // small
 		case "zxid":
 			s.Zxid = w.parseNum(v)
+		case "age":
+			s.Age = planner.Millis(w.parseNum(v))
 		default:
 			w.t.Fatalf("state: %q", x)
 		}

@@ -34,6 +34,7 @@ type world struct {
 	token  uint64
 	writes []planner.Write
 	reads  []planner.Read
+	asked  []planner.Measure
 	chans  map[int32]epoch.Broker // channels asked for
 	open   map[int32]planner.Request
 	out    strings.Builder
@@ -153,6 +154,10 @@ func (w *world) step(ev planner.Event) {
 		w.open[r.Broker] = r
 		w.printf("tell %d@%d %s", r.Broker, r.BrokerEpoch, showRequest(r))
 	}
+	for _, q := range p.Measures {
+		w.asked = append(w.asked, q)
+		w.printf("measure, within %d ms: %s", q.Within, showAsks(q.Asks))
+	}
 	for _, r := range p.Replies {
 		w.printf("reply to call %d: %s", r.Token, showReply(r.Body))
 	}
@@ -250,6 +255,18 @@ func showWrite(b planner.WriteBody) string {
 		return fmt.Sprintf("znodes-%s: a slice of them goes, at version %d", b.Name, b.Version)
 	}
 	return fmt.Sprintf("notifications: %+v", b)
+}
+
+func showAsks(asks []planner.Ask) string {
+	var out []string
+	for _, a := range asks {
+		var logs []string
+		for _, l := range a.Logs {
+			logs = append(logs, fmt.Sprintf("%v up to epoch %d", l.ID, l.Epoch))
+		}
+		out = append(out, fmt.Sprintf("%d@%d has %s", a.Broker.ID, a.Broker.Epoch, strings.Join(logs, ", ")))
+	}
+	return strings.Join(out, "; ")
 }
 
 func showLists(parts []planner.PartitionRead) string {

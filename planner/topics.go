@@ -62,6 +62,8 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.reads, id)
 		delete(m.refenced, id)
 		delete(m.lost, id)
+		delete(m.leaderless, id)
+		m.forgetRescue(id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

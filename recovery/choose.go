@@ -138,6 +138,17 @@ func silent(live []Candidate) []string {
 	return out
 }
 
+// Describe says in a line what was measured.
+func Describe(live []Candidate) string {
+	out := silent(live)
+	for _, c := range live {
+		if c.Log != nil {
+			out = append(out, fmt.Sprintf("%d has %s", c.ID, describe(*c.Log)))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
 func describe(l Log) string {
 	if l.End == l.Start && !l.Last.Known() {
 		return fmt.Sprintf("no records, offset %d", l.End)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"baton/cluster"
 	"baton/epoch"
@@ -202,6 +203,7 @@ func (st *Store) readState(ctx context.Context, id partition.ID) (planner.StateR
 		return r, err
 	}
 	r.Exists, r.Zxid = true, n.stat.Mzxid
+	r.Age = planner.Millis(max(0, time.Since(time.UnixMilli(n.stat.Mtime)).Milliseconds()))
 	if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
 		r.Bad = statePath(id) + ": " + err.Error()
 	}

@@ -95,7 +95,7 @@ func (b *baton) step(ev planner.Event) {
 	before := b.incarnations()
 	plan := b.mach.Step(s.now, ev)
 	b.noteBounces(ev, before)
-	b.idle = len(plan.Writes)+len(plan.Reads)+len(plan.Requests)+len(plan.Replies)+len(plan.Channels) == 0
+	b.idle = len(plan.Writes)+len(plan.Reads)+len(plan.Requests)+len(plan.Measures)+len(plan.Replies)+len(plan.Channels) == 0
 	if s.tracing {
 		s.tracePlan(b, plan)
 	}
@@ -124,6 +124,9 @@ func (b *baton) step(ev planner.Event) {
 	}
 	for _, r := range plan.Requests {
 		b.send(r)
+	}
+	for _, q := range plan.Measures {
+		b.measure(q)
 	}
 	if plan.Again {
 		b.later(func() { b.step(planner.Continue{}) })

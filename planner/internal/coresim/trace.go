@@ -61,6 +61,9 @@ func (s *sim) tracePlan(b *baton, p planner.Plan) {
 		}
 		s.trace("baton %d   %v -> %d seq %d epoch %d/%d live %v%s", b.id, r.Kind, r.Broker, r.Seq, r.ControllerEpoch, r.BrokerEpoch, live, sb.String())
 	}
+	for _, q := range p.Measures {
+		s.trace("baton %d   measure %s", b.id, show(q))
+	}
 	for _, r := range p.Replies {
 		s.trace("baton %d   reply %d: %s", b.id, r.Token, show(r.Body))
 	}
