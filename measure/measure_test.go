@@ -102,13 +102,23 @@ func (b *broker) fetch(r *kmsg.FetchRequest) kmsg.Response {
 }
 
 func (b *broker) dial(context.Context, string) (net.Conn, error) {
+	return served(func(req kmsg.Request) kmsg.Response {
+		if b.mute {
+			return nil
+		}
+		return b.answer(req)
+	}), nil
+}
+
+// served is a connection to somebody who answers so; who has no answer closes it.
+func served(answer func(kmsg.Request) kmsg.Response) net.Conn {
 	ours, theirs := net.Pipe()
 	go func() {
 		defer func() { _ = theirs.Close() }()
 		in := bufio.NewReader(theirs)
 		for {
 			frame, err := wire.ReadFrame(in, nil, wire.MaxFrame)
-			if err != nil || b.mute {
+			if err != nil {
 				return
 			}
 			h, body, err := wire.ParseRequestHeader(frame)
@@ -120,13 +130,17 @@ func (b *broker) dial(context.Context, string) (net.Conn, error) {
 			if req.ReadFrom(body) != nil {
 				return
 			}
+			resp := answer(req)
+			if resp == nil {
+				return
+			}
 			out := binary.BigEndian.AppendUint32(wire.BeginFrame(nil), uint32(h.CorrelationID))
-			if _, err := theirs.Write(wire.EndFrame(b.answer(req).AppendTo(out), 0)); err != nil {
+			if _, err := theirs.Write(wire.EndFrame(resp.AppendTo(out), 0)); err != nil {
 				return
 			}
 		}
 	}()
-	return ours, nil
+	return ours
 }
 
 // batch is a header of a batch that a leader of this epoch has written.
