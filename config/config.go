@@ -74,6 +74,7 @@ type Config struct {
 	JournalMaxBytes             int           // journal.max.bytes
 	LeaderLogSampleInterval     time.Duration // leader.log.sample.interval.ms, 0 = off
 	LeaderLogSamplePartitions   int           // leader.log.sample.partitions.per.second
+	ReturnedLogTimeout          time.Duration // returned.log.measure.timeout.ms, 0 = off
 	InstanceName                string
 	MetricsLabels               []Label // sorted by name
 	securityInterBrokerProtocol string

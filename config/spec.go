@@ -218,6 +218,8 @@ func ownSpecs() []spec {
 			func(c *Config) *time.Duration { return &c.LeaderLogSampleInterval }, parseMillisOrOff, formatMillis, reload),
 		integer("leader.log.sample.partitions.per.second", "10000", 5, math.MaxInt32, "How many partitions' leaders are asked for that in a second, at most.",
 			func(c *Config) *int { return &c.LeaderLogSamplePartitions }, reload),
+		build("returned.log.measure.timeout.ms", "10000", "How long a replica that was in sync before an unclean election may be measured when it is back, before it follows, in ms; 0 switches it off.",
+			func(c *Config) *time.Duration { return &c.ReturnedLogTimeout }, parseMillisOrOff, formatMillis, reload),
 		text("instance.name", "", "Name of this Baton in /controller and in messages; the host's name if not given.",
 			func(c *Config) *string { return &c.InstanceName }),
 		build("metrics.labels", "", "Labels put on every metric, name=value separated by commas.",

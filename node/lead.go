@@ -121,7 +121,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		RetryAfter:      500,
 		ToldWait:        3_000,
 
-		Recovery:      recoveryPolicy(c),
+		Recovery: recoveryPolicy(c), MeasureReturned: planner.Millis(c.ReturnedLogTimeout.Milliseconds()),
 		QuotaWindow:   planner.Millis(c.QuotaWindows) * planner.Millis(c.QuotaWindowSize.Milliseconds()),
 		AutoRebalance: c.AutoLeaderRebalance, RebalanceEvery: planner.Millis(c.ImbalanceCheckInterval.Milliseconds()), RebalancePercent: c.ImbalancePercentage,
 	}

@@ -70,6 +70,9 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 		m.Alarm(string(n.Kind))
 		log.Error(string(n.Kind), zap.String("text", n.Text))
 		o.node.alarm(n.Text)
+	case planner.NoteReturned:
+		m.ReturnedLog(n.Returned.Measured, n.Returned.Lost)
+		log.Warn("partition", zap.String("returned", n.Text))
 	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory:
 		log.Warn(string(n.Kind), zap.String("text", n.Text))
 	default:

@@ -18,7 +18,12 @@ func (b *baton) measure(q planner.Measure) {
 		ev := planner.Measured{Token: q.Token}
 		for _, a := range q.Asks {
 			for _, l := range a.Logs {
-				ev.Logs = append(ev.Logs, s.broker(a.Broker.ID).measured(l))
+				got := s.broker(a.Broker.ID).measured(l)
+				if l.Leader != nil && got.Log != nil {
+					s.mark("returned-log-compared")
+					got.Parted = got.Log.End
+				}
+				ev.Logs = append(ev.Logs, got)
 			}
 		}
 		s.after(s.p.net(s), func() {
