@@ -64,14 +64,17 @@ type Config struct {
 	ControllerSocketTimeout     time.Duration
 	RequestTimeout              time.Duration
 	SocketRequestMaxBytes       int
-	CreateTopicPolicy           string // create.topic.policy.class.name: a Java class, which Baton cannot run
-	AlterConfigPolicy           string // alter.config.policy.class.name: likewise
-	AdminListener               string // host:port, "" = off
-	AdminSocket                 string // path, "" = off
-	LogLevel, LogFormat         string // debug|info|warn|error, console|json
-	StateChangeLog              string // path, "" = off
-	JournalDir                  string // journal.dir, "" = off
-	JournalMaxBytes             int    // journal.max.bytes
+	CreateTopicPolicy           string        // create.topic.policy.class.name: a Java class, which Baton cannot run
+	AlterConfigPolicy           string        // alter.config.policy.class.name: likewise
+	AdminListener               string        // host:port, "" = off
+	AdminSocket                 string        // path, "" = off
+	LogLevel, LogFormat         string        // debug|info|warn|error, console|json
+	StateChangeLog              string        // path, "" = off
+	JournalDir                  string        // journal.dir, "" = off
+	JournalMaxBytes             int           // journal.max.bytes
+	LeaderLogSampleInterval     time.Duration // leader.log.sample.interval.ms, 0 = off
+	LeaderLogSamplePartitions   int           // leader.log.sample.partitions.per.second
+	ReturnedLogTimeout          time.Duration // returned.log.measure.timeout.ms, 0 = off
 	InstanceName                string
 	MetricsLabels               []Label // sorted by name
 	securityInterBrokerProtocol string

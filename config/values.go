@@ -48,6 +48,15 @@ func parseMillis(s string) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
+// parseMillisOrOff is for what 0 switches off.
+func parseMillisOrOff(s string) (time.Duration, error) {
+	n, err := parseInt(s, 0, math.MaxInt32)
+	if err != nil {
+		return 0, fmt.Errorf("a number of milliseconds, 0 for off")
+	}
+	return time.Duration(n) * time.Millisecond, nil
+}
+
 // parseLongMillis is for what Kafka keeps in 64 bits. What time.Duration does not hold, 292 years, is as much as it does.
 func parseLongMillis(s string) (time.Duration, error) {
 	const most = math.MaxInt64 / int64(time.Millisecond)

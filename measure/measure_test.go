@@ -110,11 +110,14 @@ func (b *broker) dial(ctx context.Context, addr string) (net.Conn, error) {
 
 // answering is a dialer to brokers that answer so; nil closes the connection.
 func answering(answer func(kmsg.Request) kmsg.Response) func(context.Context, string) (net.Conn, error) {
-	return func(context.Context, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		go serve(theirs, answer)
-		return ours, nil
-	}
+	return func(context.Context, string) (net.Conn, error) { return served(answer), nil }
+}
+
+// served is a connection to somebody who answers so.
+func served(answer func(kmsg.Request) kmsg.Response) net.Conn {
+	ours, theirs := net.Pipe()
+	go serve(theirs, answer)
+	return ours
 }
 
 func serve(theirs net.Conn, answer func(kmsg.Request) kmsg.Response) {

@@ -264,6 +264,8 @@ func refused(code int16) string {
 const (
 	atLength, atEpoch, atMagic = 8, 12, 16
 	shortest                   = 17
+	// atDelta, since 0.11, is what the last offset is more than the first.
+	atDelta, headerLen = 23, 61
 )
 
 // lastEpoch is the leader epoch in the last whole batch, -1 in formats that have none.

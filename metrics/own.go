@@ -44,6 +44,10 @@ type ownSet struct {
 	journalEntries, journalDropped                                   prometheus.Counter
 	journalFailing, journalUncopied                                  prometheus.Gauge
 	journalBytes                                                     *prometheus.GaugeVec
+	sampled                                                          *prometheus.CounterVec
+	sampleAge                                                        prometheus.Gauge
+	returnedLogs                                                     *prometheus.CounterVec
+	lostRecords                                                      prometheus.Counter
 }
 
 func (s *Set) initOwn() {
@@ -90,6 +94,12 @@ func (s *Set) initOwn() {
 	o.journalFailing = s.gauge("baton_journal_failing", "1 while the journal cannot be written.")
 	o.journalUncopied = s.gauge("baton_journal_uncopied_members", "Other live Batons whose journal this one cannot copy at the moment.")
 	o.journalBytes = s.gauges("baton_journal_bytes", "Size of the journals on this disk: own ones, and copies of other Batons'.", "kind")
+
+	o.sampled = s.counters("baton_leader_log_samples_total", "Partitions whose leader was asked where its log ends, by what became of it: answered or failed.", "result")
+	o.sampleAge = s.gauge("baton_leader_log_sample_age_seconds", "Age of the oldest such answer among partitions that are led, after each round (0 unless active).")
+
+	o.returnedLogs = s.counters("baton_returned_logs_total", "Replicas back that were in sync before an unclean election, by whether their log was measured before they followed: measured or not_measured.", "result")
+	o.lostRecords = s.counter("baton_lost_records_total", "Records that such logs had, and the partition's leader does not have.")
 
 	o.loopBusy = s.counter("baton_loop_busy_seconds_total", "Time the event loop spent handling events; its rate is the loop's saturation.")
 	o.lastProgress = s.gauge("baton_loop_last_progress_timestamp_seconds", "When the event loop last finished an event, as Unix time.")
@@ -206,6 +216,16 @@ func (s *Set) Measured(measured, silent int, took time.Duration) {
 	s.own.measuredLogs.WithLabelValues("measured").Add(float64(measured))
 	s.own.measuredLogs.WithLabelValues("silent").Add(float64(silent))
 	s.own.measureTime.Observe(took.Seconds())
+}
+
+// ReturnedLog counts a replica that was in sync before an unclean election and is back, and what it had that its leader has not.
+func (s *Set) ReturnedLog(measured bool, lost int64) {
+	result := "not_measured"
+	if measured {
+		result = "measured"
+	}
+	s.own.returnedLogs.WithLabelValues(result).Inc()
+	s.own.lostRecords.Add(float64(lost))
 }
 
 // Throttled counts a request whose client has to wait for its quota. The api is a known name, as below.

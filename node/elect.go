@@ -44,11 +44,12 @@ func (n *Node) Measure(ctx context.Context, q admin.Question) (admin.Measurement
 	m := admin.Measurement{Topic: t.Name, Partition: p.Number, LeaderEpoch: p.LeaderEpoch, PartitionEpoch: p.PartitionEpoch, ISR: p.ISR}
 	live := n.candidates(ctx, doc, t, p)
 	choice := recovery.Choose(live, which)
+	leader := n.lostLeader(partition.ID{Topic: t.Name, Number: p.Number})
 	m.Leader, m.Doubts = choice.Leader, append([]string{}, choice.Doubts...)
 	for _, id := range p.Replicas {
 		r := admin.Measured{Broker: id, InISR: slices.Contains(p.ISR, id)}
 		if i := slices.IndexFunc(live, func(c recovery.Candidate) bool { return c.ID == id }); i >= 0 {
-			r.Epoch, r.Silent, r.Log = int64(live[i].Epoch), live[i].Silent, measuredLog(live, live[i])
+			r.Epoch, r.Silent, r.Log = int64(live[i].Epoch), live[i].Silent, measuredLog(live, live[i], leader)
 			if r.Log != nil {
 				tellHistory(r.Log, live, live[i], m.Leader)
 			}
@@ -100,6 +101,16 @@ func (n *Node) candidates(ctx context.Context, doc *snapshot.Document, t *snapsh
 	return live
 }
 
+// lostLeader is what was seen last of the log of the leader that a partition has lost, nil if nothing was.
+func (n *Node) lostLeader(id partition.ID) *recovery.Sample {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.term == nil {
+		return nil
+	}
+	return n.samples.Lost(id)
+}
+
 // addr of a broker's listener, empty if it does not publish it: then it is silent.
 func addr(b *snapshot.Broker, listener string) string {
 	for _, e := range b.Endpoints {
@@ -110,12 +121,12 @@ func addr(b *snapshot.Broker, listener string) string {
 	return ""
 }
 
-func measuredLog(live []recovery.Candidate, c recovery.Candidate) *admin.MeasuredLog {
+func measuredLog(live []recovery.Candidate, c recovery.Candidate, leader *recovery.Sample) *admin.MeasuredLog {
 	if c.Log == nil {
 		return nil
 	}
 	l := &admin.MeasuredLog{Start: c.Log.Start, End: c.Log.End, EpochMin: c.Log.Last.Min, EpochMax: c.Log.Last.Max}
-	loss := recovery.LossOf(c, live, nil)
+	loss := recovery.LossOf(c, live, leader)
 	if loss.Known {
 		l.From, l.LossMin = loss.From, &loss.Min
 		if loss.Max != recovery.Open {

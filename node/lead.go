@@ -33,6 +33,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	n.mu.Unlock()
 	o := &observer{node: n, id: n.id(), brokers: map[int32]bool{}}
 	t := controller.NewTerm(fence, s.Store(fence), o)
+	o.samples = n.newSampler(t)
 	asBroker := n.newRegistration(ctx, s, t)
 	channels := channel.NewManager(channel.Config{
 		ControllerID: n.id(), Listener: c.ControllerListener(), InterBrokerListener: c.InterBrokerListener,
@@ -50,16 +51,21 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	t.SetChannels(channels)
 	t.SetMeasurer(measurer{n})
 	n.mu.Lock()
-	n.term, n.asBroker, n.check, n.force = t, asBroker, check, false
+	n.term, n.asBroker, n.check, n.samples, n.force = t, asBroker, check, o.samples, false
 	n.reason = ""
 	n.broadcast()
 	n.mu.Unlock()
 	n.metrics.Claimed(int32(fence.Epoch))
+	sampling, stopSampling := context.WithCancel(ctx)
+	sampled := make(chan struct{})
+	go func() { o.samples.Run(sampling); close(sampled) }()
 	go func() {
 		err := t.Run(ctx, func(loaded *planner.Claimed) {
 			n.prepare(loaded)
 			n.metrics.ClaimPhase(metrics.PhaseLoad, time.Since(start))
 		})
+		stopSampling()
+		<-sampled
 		o.close()
 		asBroker.end()
 		n.ended(ctx, s, t, err)
@@ -115,7 +121,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		RetryAfter:      500,
 		ToldWait:        3_000,
 
-		Recovery:      recoveryPolicy(c),
+		Recovery: recoveryPolicy(c), MeasureReturned: planner.Millis(c.ReturnedLogTimeout.Milliseconds()),
 		QuotaWindow:   planner.Millis(c.QuotaWindows) * planner.Millis(c.QuotaWindowSize.Milliseconds()),
 		AutoRebalance: c.AutoLeaderRebalance, RebalanceEvery: planner.Millis(c.ImbalanceCheckInterval.Milliseconds()), RebalancePercent: c.ImbalancePercentage,
 	}

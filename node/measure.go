@@ -15,14 +15,27 @@ type measurer struct{ n *Node }
 
 // Measure implements controller.Measurer.
 func (x measurer) Measure(ctx context.Context, q planner.Measure) []planner.MeasuredLog {
-	wanted := make([]measure.Wanted, len(q.Asks))
-	for i, a := range q.Asks {
-		wanted[i] = measure.Wanted{Broker: a.Broker.ID, Addr: brokerAddr(a.Broker, x.n.config().InterBrokerListener)}
+	var wanted []measure.Wanted
+	var out []planner.MeasuredLog
+	listener := x.n.config().InterBrokerListener
+	for _, a := range q.Asks {
+		w := measure.Wanted{Broker: a.Broker.ID, Addr: brokerAddr(a.Broker, listener)}
+		compared := measure.Wanted{Broker: w.Broker, Addr: w.Addr}
+		var with []measure.Against
 		for _, l := range a.Logs {
-			wanted[i].Logs = append(wanted[i].Logs, measure.Partition{ID: l.ID, Epoch: int32(l.Epoch)})
+			log := measure.Partition{ID: l.ID, Epoch: int32(l.Epoch)}
+			if l.Leader == nil {
+				w.Logs = append(w.Logs, log)
+				continue
+			}
+			compared.Logs = append(compared.Logs, log)
+			with = append(with, measure.Against{Addr: brokerAddr(*l.Leader, listener), Epoch: log.Epoch})
+		}
+		wanted = append(wanted, w)
+		for i, got := range (measure.Measurer{Dial: x.n.network.Dial, Timeout: measureWait}).Parted(ctx, compared, with) {
+			out = append(out, planner.MeasuredLog{Broker: w.Broker, ID: compared.Logs[i].ID, Log: got.Log, Silent: got.Silent, Parted: got.At})
 		}
 	}
-	var out []planner.MeasuredLog
 	for i, logs := range (measure.Measurer{Dial: x.n.network.Dial, Timeout: measureWait}).Measure(ctx, wanted) {
 		for j, got := range logs {
 			out = append(out, planner.MeasuredLog{Broker: wanted[i].Broker, ID: wanted[i].Logs[j].ID, Log: got.Log, Silent: got.Silent})

@@ -14,6 +14,7 @@ import (
 	"baton/journal"
 	"baton/metrics"
 	"baton/planner"
+	"baton/sample"
 	"baton/server"
 	"baton/statelog"
 	"baton/zkstore"
@@ -51,12 +52,13 @@ type Node struct {
 	viewSeen bool
 	changed  chan struct{} // closed and replaced with every new view and term
 	term     *controller.Term
-	asBroker *registration // of the term
-	check    *crossCheck   // of the term, or of the last one
-	cleared  *zkstore.Hold // by the term's claim
-	force    bool          // an operator asked for a takeover
-	busy     bool          // a handback or a stop is under way: no claims
-	notUntil time.Time     // no claim before, after a term that ended badly
+	asBroker *registration   // of the term
+	samples  *sample.Sampler // of the term, or of the last one
+	check    *crossCheck     // of the term, or of the last one
+	cleared  *zkstore.Hold   // by the term's claim
+	force    bool            // an operator asked for a takeover
+	busy     bool            // a handback or a stop is under way: no claims
+	notUntil time.Time       // no claim before, after a term that ended badly
 	failures int
 	reason   string // why we do not lead
 	alarms   []alarm

@@ -9,6 +9,7 @@ import (
 	"baton/metrics"
 	"baton/partition"
 	"baton/planner"
+	"baton/sample"
 	"baton/statelog"
 )
 
@@ -17,6 +18,7 @@ type observer struct {
 	node    *Node
 	id      int32
 	brokers map[int32]bool // that have series of their own; the loop's own
+	samples *sample.Sampler
 }
 
 // close drops what only a leading controller knows, after its term: a standby that went
@@ -51,6 +53,7 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 			level = log.Warn
 		}
 		level("partition", zap.String("change", n.Text))
+		o.moved(f, n)
 	case planner.NoteNoElection:
 		log.Debug("partition", zap.String("change", n.Text))
 	case planner.NoteISRChange:
@@ -67,6 +70,9 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 		m.Alarm(string(n.Kind))
 		log.Error(string(n.Kind), zap.String("text", n.Text))
 		o.node.alarm(n.Text)
+	case planner.NoteReturned:
+		m.ReturnedLog(n.Returned.Measured, n.Returned.Lost)
+		log.Warn("partition", zap.String("returned", n.Text))
 	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory:
 		log.Warn(string(n.Kind), zap.String("text", n.Text))
 	default:

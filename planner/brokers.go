@@ -87,6 +87,7 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 		}
 	}
 	m.unproveAll(l, hosted)
+	m.holdBack(b.ID, l)
 	m.touchAllOn(b.ID)
 	for id, d := range m.dismissals {
 		if d.brokers[b.ID] != nil {

@@ -268,6 +268,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.announceLeadership(c.id, p)
 		m.stopLeavingFollowers(c, p)
 	}
+	m.overrule(c)
 	reason := string(c.strategy)
 	switch {
 	case c.wanted != nil:

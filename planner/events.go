@@ -216,6 +216,8 @@ type MeasuredLog struct {
 	ID     partition.ID
 	Log    *recovery.Log
 	Silent string
+	// Parted is the offset up to which it has the same records as the leader that it was to be compared with.
+	Parted int64
 }
 
 // PartitionCode is one partition's error code in an answer.
@@ -413,6 +415,9 @@ type Settings struct {
 	QuotaWindow Millis // controller.quota.window.num × controller.quota.window.size.seconds: what may be saved up of a quota
 
 	Recovery recovery.Policy // unclean.recovery.strategy, and of topics
+	// MeasureReturned is how long a replica that was in sync before an unclean election is not told whom to follow when it is back,
+	// so that its log can be compared first; 0: it is told at once.
+	MeasureReturned Millis
 
 	AutoRebalance    bool   // auto.leader.rebalance.enable
 	RebalanceEvery   Millis // leader.imbalance.check.interval.seconds

@@ -45,6 +45,7 @@ type ledger struct {
 	// revived holds partitions of which a LeaderAndIsr was lost with its connection, until
 	// when it may still arrive and make a log that was deleted meanwhile anew.
 	revived map[partition.ID]Millis
+	held    map[partition.ID]*heldBack // see returned.go
 }
 
 // doubtAfter is how long such a frame may take at the most, in milliseconds: longer
@@ -62,6 +63,7 @@ type outstanding struct {
 	kind  RequestKind
 	items map[partition.ID]bool
 	named []partition.ID // LeaderAndIsr: all that it names, forgotten ones too
+	opens bool           // LeaderAndIsr: it only has logs opened
 	live  uint64
 	knows map[int32]bool
 	// removals: the request is a StopReplica with delete, items is empty then.
@@ -73,7 +75,7 @@ func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
 		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
 		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
-		revived: map[partition.ID]Millis{},
+		revived: map[partition.ID]Millis{}, held: map[partition.ID]*heldBack{},
 	}
 }
 
@@ -87,6 +89,7 @@ func (l *ledger) forget(id partition.ID) {
 	delete(l.sr, id)
 	delete(l.later, id)
 	delete(l.unproven, id)
+	delete(l.held, id)
 	if l.out != nil {
 		delete(l.out.items, id)
 	}

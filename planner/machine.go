@@ -110,6 +110,8 @@ type Machine struct {
 	toMeasure  []partition.ID
 	nextRescue Millis
 	measuring  int
+	// overruled are partitions by brokers that were in sync before an unclean election, and have not been back since.
+	overruled map[int32]map[partition.ID]struct{}
 	// leaderless is since when partitions have had no leader that had none at the claim.
 	leaderless map[partition.ID]Millis
 	claimedAt  Millis
@@ -136,7 +138,7 @@ func (m *Machine) reset() {
 		blocks: map[uint64]struct{}{}, scrams: map[uint64]*scramCall{}, quotas: quota.New(), reads: map[partition.ID]*stateRead{},
 		dismissals: map[partition.ID]*dismissal{}, leftovers: map[int32]map[partition.ID]struct{}{}, unheard: map[int32]map[partition.ID]struct{}{stranger: {}}, moves: map[string][]*moveItem{}, topicRetry: map[string]Millis{}, stale: map[string]int32{},
 		registered: map[int32]Millis{}, away: map[int32]Away{}, lost: map[partition.ID]lost{},
-		rescues: map[partition.ID]*rescue{}, nextRescue: never, leaderless: map[partition.ID]Millis{},
+		rescues: map[partition.ID]*rescue{}, nextRescue: never, overruled: map[int32]map[partition.ID]struct{}{}, leaderless: map[partition.ID]Millis{},
 	}
 }
 
@@ -315,6 +317,7 @@ func (m *Machine) tick() {
 	m.electionsTick()
 	m.giveUpMeasures()
 	m.rescueTick()
+	m.releaseHeld()
 	m.reassignTick()
 	m.lookAtDeletions()
 	m.forgetGraves()

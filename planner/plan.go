@@ -243,10 +243,12 @@ type Ask struct {
 	Logs   []AskedLog
 }
 
-// AskedLog is one replica's log. Epoch is that above which no record of it can be.
+// AskedLog is one replica's log. Epoch is that above which no record of it can be. Leader, if not nil, leads in that epoch, and its
+// log is to be compared.
 type AskedLog struct {
-	ID    partition.ID
-	Epoch epoch.Leader
+	ID     partition.ID
+	Epoch  epoch.Leader
+	Leader *cluster.Broker
 }
 
 // Reply answers a Call.
@@ -389,6 +391,7 @@ const (
 	NoteNoElection  NoteKind = "not-elected"   // an election asked for that came to nothing
 	NoteElections   NoteKind = "elections"     // what came of those asked for, or why leaders go home
 	NoteRescue      NoteKind = "recovery"      // why unclean.recovery.strategy has nobody lead yet
+	NoteReturned    NoteKind = "returned"      // what an unclean election has cost, found when who was in sync came back
 )
 
 // Note is something worth logging, counting or journalling; decisions never depend
@@ -401,6 +404,7 @@ type Note struct {
 	Strategy  partition.Strategy
 	From, To  partition.State // elections and ISR changes
 	Refused   map[string]int  // how many items, by the error's name
+	Returned  *Returned       // of a NoteReturned
 }
 
 // View is what readers outside the loop may look at, on the loop's goroutine only.

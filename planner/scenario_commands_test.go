@@ -26,7 +26,7 @@ var commands map[string]func(*world)
 func init() {
 	commands = map[string]func(*world){
 		// claim [epoch=5] [unclean] [default=true] [no-recovery] [no-ids] [no-delete] [batons=7,8] [deleting=a] [rebalance=PERCENT every=MS]
-		// [recovery=STRATEGY] [recovery-topics=(a=STRATEGY,b-*=STRATEGY)] [recovery-wait=MS]: the role, and all that was read
+		// [measure-returned=MS] [recovery=STRATEGY] [recovery-topics=(a=STRATEGY,b-*=STRATEGY)] [recovery-wait=MS]: the role, and all that was read
 		"claim": claim,
 		// settings, as claim has them: they change
 		"settings": func(w *world) { w.step(planner.SettingsChanged{Settings: w.settings()}) },
@@ -95,7 +95,7 @@ func init() {
 			w.step(planner.Committed{Results: []planner.Result{r}})
 		},
 		// measured: the eldest measurement comes back with what the input says: BROKER t-0 START..END EPOCH, an epoch that is
-		// not known exactly being LOW-HIGH, or BROKER t-0 silent REASON
+		// not known exactly being LOW-HIGH, and parted=OFFSET where it was to be compared, or BROKER t-0 silent REASON
 		"measured": measured,
 		// answer BROKER … [code=N] [t-0=N]: brokers answer what they were told
 		"answer": answer,
@@ -151,7 +151,8 @@ func (w *world) settings() planner.Settings {
 		UncleanElection: w.args.has("unclean"), TopicIDs: !w.args.has("no-ids"), LeaderRecovery: !w.args.has("no-recovery"), LeadersWriteISR: w.args.has("leaders-write-isr"),
 		Partitions: 1, Factor: 2, RetryAfter: 1000, ToldWait: 5000, DeleteTopics: !w.args.has("no-delete"), QuotaWindow: 11_000,
 		AutoRebalance: w.args.has("rebalance"), RebalancePercent: int(w.num("rebalance", 0)), RebalanceEvery: planner.Millis(w.num("every", 60000)),
-		Recovery: recovery.Policy{Default: recovery.Strategy(w.args.text("recovery", "")), WaitMS: w.num("recovery-wait", 0)},
+		MeasureReturned: planner.Millis(w.num("measure-returned", 0)),
+		Recovery:        recovery.Policy{Default: recovery.Strategy(w.args.text("recovery", "")), WaitMS: w.num("recovery-wait", 0)},
 	}
 	for rule := range strings.SplitSeq(w.args.text("recovery-topics", ""), ",") {
 		if topic, s, ok := strings.Cut(rule, "="); ok {
@@ -273,6 +274,9 @@ func measured(w *world) {
 			}
 			l.Log = &recovery.Log{Start: w.parseNum(start), End: w.parseNum(end),
 				Last: recovery.Epochs{Min: int32(w.parseNum(low)), Max: int32(w.parseNum(high))}} //nolint:gosec // small
+			if len(f) > 4 {
+				l.Parted = w.parseNum(strings.TrimPrefix(f[4], "parted="))
+			}
 		}
 		ev.Logs = append(ev.Logs, l)
 	}

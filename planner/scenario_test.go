@@ -262,7 +262,11 @@ func showAsks(asks []planner.Ask) string {
 	for _, a := range asks {
 		var logs []string
 		for _, l := range a.Logs {
-			logs = append(logs, fmt.Sprintf("%v up to epoch %d", l.ID, l.Epoch))
+			text := fmt.Sprintf("%v up to epoch %d", l.ID, l.Epoch)
+			if l.Leader != nil {
+				text += fmt.Sprintf(", compared with leader %d", l.Leader.ID)
+			}
+			logs = append(logs, text)
 		}
 		out = append(out, fmt.Sprintf("%d@%d has %s", a.Broker.ID, a.Broker.Epoch, strings.Join(logs, ", ")))
 	}

@@ -22,8 +22,7 @@ func (m *Machine) tell() {
 }
 
 // nextRequest chooses in this order: the live list to a broker that has none yet or
-// lacks a leader it is about to follow, what is gone, LeaderAndIsr, StopReplica with delete
-// where the metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that
+// lacks a leader it is about to follow, what is gone, LeaderAndIsr, that which only opens logs, StopReplica with delete where the metadata was told, UpdateMetadata, StopReplica. A follower ignores a leader that
 // is not in its live list and answers 0 (10.2), so it would count as told.
 func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if l.live == 0 {
@@ -32,7 +31,7 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	if len(l.gone) > 0 {
 		return m.metadataGone(b, l), true
 	}
-	removals := m.removable(b.ID, l)
+	opens, removals := m.openable(b.ID, l), m.removable(b.ID, l)
 	ids, unknownLeader := m.sendable(b.ID, l)
 	m.dropStops(b.ID, l)
 	switch {
@@ -40,6 +39,8 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 		return m.updateMetadata(b, l, nil), true
 	case len(ids) > 0:
 		return m.leaderAndISR(b, l, ids), true
+	case len(opens) > 0:
+		return m.openLogs(b, l, opens), true
 	case len(removals) > 0:
 		return m.deleteReplicas(b, l, removals), true
 	case len(l.um) > 0 || l.live != m.liveGen:
@@ -77,7 +78,7 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 			delete(l.lai, id)
 			continue
 		}
-		if p.Broken != "" || t.Held != "" || l.later[id].until > m.now || l.removals[id] != nil {
+		if p.Broken != "" || t.Held != "" || m.holds(broker, l, id, p) || l.later[id].until > m.now || l.removals[id] != nil {
 			continue // not forgotten: that a replica is new must be said whenever it is told
 		}
 		leader := p.State.Leader

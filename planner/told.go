@@ -14,6 +14,7 @@ func (m *Machine) channelUp(e ChannelUp) {
 		m.lostFrame(l)
 		l.untell()
 		l.up, l.conn, l.until, l.fails = true, e.Conn, 0, 0
+		m.timeHeld(l)
 	}
 }
 
@@ -73,6 +74,10 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 		m.removalsReplied(e, l, out)
 		m.stopReplicaReplied(e, l, out)
 	case LeaderAndISR:
+		if out.opens {
+			m.logsOpened(e, l, out)
+			return
+		}
 		m.leaderAndISRReplied(e, l, out)
 	}
 }

@@ -64,6 +64,7 @@ func (m *Machine) forgetTopic(name string) {
 		delete(m.lost, id)
 		delete(m.leaderless, id)
 		m.forgetRescue(id)
+		m.forgetOverruled(id)
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

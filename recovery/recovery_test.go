@@ -1,7 +1,7 @@
 package recovery
 
 import (
-	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -190,55 +190,132 @@ func TestLoss(t *testing.T) {
 	stale := Candidate{ID: 4, Log: &Log{End: 3000, Last: Exactly(4)}}
 	wrong := Candidate{ID: 5, Log: &Log{End: 1300, Last: Exactly(4)}, History: History{{2, 0}, {4, 800}}}
 	right := Candidate{ID: 6, Log: &Log{End: 1000, Last: Exactly(5)}, History: History{{2, 0}, {4, 800}, {5, 930}}}
-	at := func(end int64, epoch int32, final bool) *Sample {
-		return &Sample{End: end, Last: Exactly(epoch), AgeMS: 700, Final: final}
+	kept := func(end int64, epoch int32) *Sample {
+		return &Sample{End: end, Most: end, Epoch: epoch, History: []Span{{epoch, Open}}}
 	}
+	sampled := func(end, most int64, epoch int32, history ...Span) *Sample {
+		return &Sample{End: end, Most: most, AgeMS: 720, PaceMS: 95_000, Epoch: epoch, History: history}
+	}
+	const age = "the leader's log 0.7 s before it was lost"
+	const pace = age + ", if it grew no faster than in the 95 s before that"
 	for _, tc := range []struct {
 		name   string
 		live   []Candidate
 		leader *Sample
 		want   string
+		from   string
 	}{
-		{"nothing to compare with", []Candidate{c}, nil, "unknown"},
-		{"another has more", []Candidate{c, longer}, nil, "at least 200"},
-		{"an older log that is longer is not the better one", []Candidate{c, stale}, nil, "unknown"},
-		{"the leader's log, kept", []Candidate{c, longer}, at(1500, 5, true), "500"},
-		{"kept, and no more than the candidate's", []Candidate{c}, at(1000, 5, true), "0"},
-		{"kept, parted somewhere", []Candidate{c}, at(1500, 4, true), "500…1400"},
-		{"kept, parted somewhere, shorter", []Candidate{c}, at(900, 4, true), "0…800"},
-		{"a sample", []Candidate{c}, at(1500, 5, false), "at least 500"},
-		{"the longer log is the wrong one", []Candidate{right, wrong}, nil, "unknown"},
-		{"a sample that others have overtaken", []Candidate{c, longer}, at(1100, 5, false), "at least 200"},
+		{"nothing to compare with", []Candidate{c}, nil, "unknown", ""},
+		{"another has more", []Candidate{c, longer}, nil, "at least 200", "replica 3"},
+		{"an older log that is longer is not the better one", []Candidate{c, stale}, nil, "unknown", ""},
+		{"the longer log is the wrong one", []Candidate{right, wrong}, nil, "unknown", ""},
+		{"the leader's log, kept", []Candidate{c, longer}, kept(1500, 5), "500", "the leader's log"},
+		{"kept, and no more than the candidate's", []Candidate{c}, kept(1000, 5), "0", "the leader's log"},
+		{"kept, parted somewhere", []Candidate{c}, kept(1500, 4), "500…1400", "the leader's log"},
+		{"kept, parted somewhere, shorter", []Candidate{c}, kept(900, 4), "0…800", "the leader's log"},
+		{"one sample says nothing of the pace", []Candidate{c}, sampled(1500, Open, 5), "at least 500", age},
+		{"a sample that others have overtaken", []Candidate{c, longer}, sampled(1100, Open, 5), "at least 200", "replica 3"},
+		{"an idle leader", []Candidate{c}, sampled(1500, 1500, 5), "500", pace},
+		{"a busy one", []Candidate{c}, sampled(1500, 1530, 5), "500…530", pace},
+		{"a busy one that the candidate followed on", []Candidate{c}, sampled(990, 1020, 5), "0…20", pace},
+		{"a busy one, and somebody who followed on", []Candidate{c, longer}, sampled(1100, 1300, 5), "200…300", pace + ", and replica 3"},
+		{"faster than ever before", []Candidate{c, longer}, sampled(1100, 1150, 5), "200", pace + ", and replica 3"},
+		{"its epoch is the one before the leader's", []Candidate{c}, sampled(1500, 1500, 7, Span{7, 1200}, Span{5, Open}), "500", pace},
+		{"likewise, with records that the leader never had", []Candidate{c}, sampled(1500, 1500, 7, Span{7, 900}, Span{5, Open}), "600", pace},
+		{"the leader was one already in the candidate's epoch", []Candidate{c}, sampled(1500, 1500, 7, Span{4, 900}), "500", pace},
+		{"its epoch is not among the last of the leader's", []Candidate{c}, sampled(1500, 1500, 9, Span{9, 1200}, Span{8, 950}, Span{6, 940}), "560…1400", pace},
+		{"an epoch that the leader skipped", []Candidate{c}, sampled(1500, 1500, 9, Span{9, 950}, Span{4, Open}), "550…1400", pace},
 	} {
-		if got := LossOf(c, tc.live, tc.leader); got.String() != tc.want {
-			t.Errorf("%s: %v (%+v), want %s", tc.name, got, got, tc.want)
+		got := LossOf(c, tc.live, tc.leader)
+		if got.String() != tc.want || got.From != tc.from {
+			t.Errorf("%s: %v (%s), want %s (%s)", tc.name, got, got.From, tc.want, tc.from)
 		}
 	}
 	if got := LossOf(wrong, []Candidate{right, wrong}, nil); got.String() != "at least 70" {
 		t.Errorf("the longer log leads, and has parted: %v, want at least 70", got)
 	}
-	if got := LossOf(Candidate{ID: 2}, nil, at(5, 5, true)); got.Known {
+	if got := LossOf(Candidate{ID: 2}, nil, kept(5, 5)); got.Known {
 		t.Errorf("the loss of a replica that was not measured: %v", got)
 	}
 }
 
-// TestTheRealLossLiesInTheInterval makes leaders' histories and copies of them that stopped somewhere.
-func TestTheRealLossLiesInTheInterval(t *testing.T) {
-	for common := range int64(5) {
-		for tail := range int64(4) {
-			for own := range int64(4) {
-				leader := &Sample{End: common + tail, Last: Exactly(7), Final: true}
-				for _, epoch := range []int32{6, 7} {
-					if epoch == 7 && own > 0 {
-						continue // in the leader's epoch only the leader writes
-					}
-					c := Candidate{ID: 1, Log: &Log{End: common + own, Last: Exactly(epoch)}}
-					got, real := LossOf(c, nil, leader), tail
-					if real < got.Min || real > got.Max {
-						t.Fatalf("%s", fmt.Sprint("common ", common, " tail ", tail, " own ", own, ": lost ", real, ", said ", got))
-					}
+// record is one of a log's: the leader epoch it was written in, and what nobody else has written.
+type record struct {
+	epoch int32
+	by    int
+}
+
+// replicas play leaders and followers: each epoch somebody leads, writes, and others copy. begun is the history of the last
+// leader, who has led without a break in the newest reign epochs of it.
+func replicas(r *rand.Rand) (logs [3][]record, leader int, epoch int32, begun []Span, reign int) {
+	for epoch = range int32(1 + r.IntN(6)) {
+		was := leader
+		if leader = r.IntN(3); leader != was || epoch == 0 {
+			begun, reign = nil, 0
+			for at, rec := range logs[leader] {
+				if len(begun) == 0 || begun[0].Epoch != rec.epoch {
+					begun = append([]Span{{rec.epoch, int64(at)}}, begun...)
 				}
 			}
 		}
+		own := &logs[leader]
+		begun, reign = append([]Span{{epoch, int64(len(*own))}}, begun...), reign+1
+		for range r.IntN(4) {
+			*own = append(*own, record{epoch, r.Int()})
+		}
+		for id := range logs {
+			if id != leader && r.IntN(2) == 0 {
+				common := parted(logs[id], *own)
+				upTo := common + r.IntN(len(*own)-common+1)
+				logs[id] = slices.Clone((*own)[:upTo])
+			}
+		}
+	}
+	return logs, leader, epoch, begun, reign
+}
+
+func parted(a, b []record) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// TestTheRealLossLiesInTheInterval plays many histories of three replicas, loses the leader, and compares what was lost with
+// what is said of it from a sample that is older than the loss, and knows some of the leader's history.
+func TestTheRealLossLiesInTheInterval(t *testing.T) {
+	exact := 0
+	for seed := range uint64(20_000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		logs, leader, epoch, history, reign := replicas(r)
+		whole := logs[leader]
+		end := len(whole) - r.IntN(min(3, len(whole)+1))
+		known := history[r.IntN(reign):] // what was asked for a few epochs ago, and not all of it
+		known = known[:r.IntN(len(known)+1)]
+		if len(known) > 0 && r.IntN(2) == 0 {
+			known = slices.Clone(known)
+			known[len(known)-1].Start = Open
+		}
+		s := &Sample{End: int64(end), Most: int64(len(whole) + r.IntN(2)), AgeMS: 5, Epoch: epoch, History: known}
+		for id, l := range logs {
+			if id == leader {
+				continue
+			}
+			c := Candidate{ID: int32(id), Log: &Log{End: int64(len(l)), Last: Exactly(NoEpoch)}}
+			if len(l) > 0 {
+				c.Log.Last = Exactly(l[len(l)-1].epoch)
+			}
+			got, real := LossOf(c, nil, s), int64(len(whole)-parted(l, whole))
+			if real < got.Min || real > got.Max {
+				t.Fatalf("seed %d: %d lost, said %v: leader %v, candidate %v, history %v of %v", seed, real, got, whole, l, known, history)
+			}
+			if got.Min == got.Max {
+				exact++
+			}
+		}
+	}
+	t.Logf("exact: %d of 40000", exact)
+	if exact < 5_000 {
+		t.Errorf("only %d of 40000 are exact", exact)
 	}
 }

@@ -156,6 +156,9 @@ func (a *app) measured(w io.Writer, m *admin.Measurement) {
 		}
 	})
 	histories(w, m)
+	for _, from := range compared(m) {
+		_, _ = fmt.Fprintf(w, "\nLoss: compared with %s\n", from)
+	}
 	for _, d := range m.Doubts {
 		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
 	}
@@ -211,9 +214,30 @@ func lossText(l *admin.MeasuredLog) string {
 	case l.LossMin == nil:
 		return "unknown"
 	case l.LossMax == nil:
-		return fmt.Sprintf("at least %d (%s)", *l.LossMin, l.From)
+		return fmt.Sprintf("at least %d", *l.LossMin)
+	case *l.LossMin == *l.LossMax:
+		return fmt.Sprint(*l.LossMin)
 	}
-	return fmt.Sprintf("%d…%d (%s)", *l.LossMin, *l.LossMax, l.From)
+	return fmt.Sprintf("%d…%d", *l.LossMin, *l.LossMax)
+}
+
+// compared is what the losses were found by, naming the replicas where they differ.
+func compared(m *admin.Measurement) (out []string) {
+	of := map[string][]int32{}
+	for _, r := range m.Replicas {
+		if r.Log != nil && r.Log.LossMin != nil {
+			if of[r.Log.From] == nil {
+				out = append(out, r.Log.From)
+			}
+			of[r.Log.From] = append(of[r.Log.From], r.Broker)
+		}
+	}
+	if len(out) > 1 {
+		for i, from := range out {
+			out[i] = fmt.Sprintf("%s, of %s", from, ints(of[from]))
+		}
+	}
+	return out
 }
 
 // cleanChoice looks, shows and asks.

@@ -11,6 +11,8 @@ import (
 
 	"baton/admin"
 	"baton/dev"
+	batonnode "baton/node"
+	"baton/partition"
 	"baton/snapshot"
 )
 
@@ -69,6 +71,10 @@ func TestElectLongest(t *testing.T) {
 	ask("elect-leader-behind", 3, "elect", "leader", "orders-0", "--replica", "3", "--yes")
 	stop(1, 2)
 	produceOrders(t, w, 5)
+	until(t, node, "the leader's log is sampled", func(*snapshot.Document) bool {
+		end, _ := node.(*batonnode.Node).LeaderLogEnd(partition.ID{Topic: "orders"})
+		return end == 35
+	})
 	must(w.Kill(2))
 	until(t, node, "2 gone", away(2, ordersAre(0, -1, 2)))
 	must(w.Restart(ctx, 1))
@@ -110,7 +116,9 @@ func TestElectLongest(t *testing.T) {
 		_, err = w.Stop(ctx, 3)
 		must(err)
 		must(w.Restart(ctx, 3))
-		until(t, node, "3 back", func(d *snapshot.Document) bool { return d.Broker(3) != nil && d.Broker(3).Epoch != before.Broker(3).Epoch })
+		until(t, node, "3 back", func(d *snapshot.Document) bool {
+			return d.Broker(3) != nil && d.Broker(3).Epoch != before.Broker(3).Epoch
+		})
 	}}
 	command(t, func(a *app) { a.tty, a.in = true, late }, "elect", "unclean", "orders-0", "--candidate", "longest", "--accept-data-loss", "--socket", active).
 		want(t, 3, "nothing was changed: No leader is elected for orders-0: replica 3 has restarted since 1 was chosen", "Once more.", "not done: the answer was not yes")

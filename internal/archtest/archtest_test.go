@@ -20,7 +20,7 @@ type rule struct {
 var core = []string{"epoch", "isr", "partition", "cluster", "quota", "recovery", "planner"}
 
 // shell packages meet in controller only.
-var shell = []string{"zkstore", "channel", "server", "admin", "measure"}
+var shell = []string{"zkstore", "channel", "server", "admin", "measure", "sample"}
 
 func rules() []rule {
 	const io = "the core does no I/O: a decision is a function of its input"

@@ -92,6 +92,10 @@ func (b *baton) measure(q planner.Measure) {
 		for _, a := range q.Asks {
 			for _, l := range a.Logs {
 				got := s.broker(a.Broker.ID).measured(l)
+				if l.Leader != nil && got.Log != nil {
+					s.mark("returned-log-compared")
+					got.Parted = got.Log.End
+				}
 				if ev.Logs = append(ev.Logs, got); got.Log != nil {
 					found[l.ID].logs[a.Broker.ID] = slices.Clone(s.broker(a.Broker.ID).logs[l.ID].recs)
 				} else {

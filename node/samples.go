@@ -1,0 +1,57 @@
+package node
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"baton/controller"
+	"baton/epoch"
+	"baton/isr"
+	"baton/partition"
+	"baton/planner"
+	"baton/sample"
+)
+
+// noteSample is the kind of the note that says how much of a lost leader's log is known.
+const noteSample planner.NoteKind = "leader-log"
+
+// newSampler returns the sampler of a term.
+func (n *Node) newSampler(t *controller.Term) *sample.Sampler {
+	return sample.New(sample.Options{
+		View: t.View,
+		Settings: func() sample.Settings {
+			c := n.config()
+			return sample.Settings{Interval: c.LeaderLogSampleInterval, PerSecond: c.LeaderLogSamplePartitions, Listener: c.InterBrokerListener}
+		},
+		Dial: n.network.Dial, Metrics: n.metrics.Samples(),
+	})
+}
+
+// moved tells the sampler of an election. What was seen last of the log of a leader that is lost goes into the log and the
+// journal, where it is found when this process is gone.
+func (o *observer) moved(f epoch.Fence, note planner.Note) {
+	o.samples.Moved(note.Partition, note.From, note.To)
+	if note.From.Leader == isr.NoLeader || note.To.Leader != isr.NoLeader {
+		return
+	}
+	s := o.samples.Lost(note.Partition)
+	if s == nil {
+		return
+	}
+	text := fmt.Sprintf("%v: the log of leader %d, which is lost, ended at %d (%v)", note.Partition, note.From.Leader, s.End, s)
+	o.node.log.Warn("partition", zap.String("sample", text))
+	o.node.journal.Note(int32(f.Epoch), planner.Note{Kind: noteSample, Partition: note.Partition, Broker: note.From.Leader, Text: text})
+}
+
+// LeaderLogEnd is where the log of a partition's leader ended when it was sampled last; ok is false if it never was, or this
+// Baton does not lead.
+func (n *Node) LeaderLogEnd(id partition.ID) (end int64, ok bool) {
+	n.mu.Lock()
+	s, leads := n.samples, n.term != nil
+	n.mu.Unlock()
+	if !leads || s == nil {
+		return 0, false
+	}
+	return s.End(id)
+}
