@@ -8,13 +8,11 @@ import (
 	"baton/controller"
 	"baton/epoch"
 	"baton/isr"
+	"baton/journal/entry"
 	"baton/partition"
 	"baton/planner"
 	"baton/sample"
 )
-
-// noteSample is the kind of the note that says how much of a lost leader's log is known.
-const noteSample planner.NoteKind = "leader-log"
 
 // newSampler returns the sampler of a term.
 func (n *Node) newSampler(t *controller.Term) *sample.Sampler {
@@ -41,7 +39,7 @@ func (o *observer) moved(f epoch.Fence, note planner.Note) {
 	}
 	text := fmt.Sprintf("%v: the log of leader %d, which is lost, ended at %d (%v)", note.Partition, note.From.Leader, s.End, s)
 	o.node.log.Warn("partition", zap.String("sample", text))
-	o.node.journal.Note(int32(f.Epoch), planner.Note{Kind: noteSample, Partition: note.Partition, Broker: note.From.Leader, Text: text})
+	o.node.journal.Note(int32(f.Epoch), planner.Note{Kind: entry.LeaderLog, Partition: note.Partition, Broker: note.From.Leader, Text: text})
 }
 
 // LeaderLogEnd is where the log of a partition's leader ended when it was sampled last; ok is false if it never was, or this

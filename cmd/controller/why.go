@@ -90,6 +90,12 @@ func whyTable(w io.Writer, x explained, answer entry.Answer) {
 		say("\nIts ISR:")
 		step(w, x.ISR)
 	}
+	if len(x.Logs) > 0 {
+		say("\nIts replicas' logs:")
+		for _, r := range x.Logs {
+			say("  %s  %s", instant(r.At), r.Text)
+		}
+	}
 	if len(answer.Gone)+len(answer.Unreached)+len(answer.Missing) > 0 {
 		say("")
 	}

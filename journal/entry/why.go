@@ -16,7 +16,21 @@ type Explanation struct {
 	ISR    *Step `json:"isr"`
 	// Others counts states between the two and after that somebody else wrote: leaders before AlterPartition, Kafka's controller.
 	Others int `json:"writtenByOthers,omitempty"`
+	// Logs is what was found out about replicas' logs since the partition had the leader before this one.
+	Logs []Remark `json:"logs,omitempty"`
 }
+
+// Remark is a line of the controller's own log.
+type Remark struct {
+	At   time.Time `json:"at"`
+	Text string    `json:"text"`
+}
+
+// Kinds of notes about replicas' logs.
+const (
+	LeaderLog = "leader-log" // where the log of a leader ended that is lost
+	Returned  = "returned"   // what it had that its successor has not
+)
 
 // Step is a decision that was written, with all that belongs to it.
 type Step struct {
@@ -67,21 +81,41 @@ func Why(id partition.ID, at time.Time, entries []Entry) Explanation {
 	if !at.IsZero() {
 		written = slices.DeleteFunc(written, func(s *Step) bool { return s.when().After(at) })
 	}
+	var since time.Time
 	for i, s := range written {
 		if i > 0 && s.From.Version != written[i-1].Version {
 			x.Others++
 		}
 		x.ISR = s
 		if s.New || s.From.Leader != s.To.Leader {
+			if x.Leader != nil {
+				since = x.Leader.At
+			}
 			x.Leader, x.Others = s, 0
 		}
 	}
+	x.Logs = logs(x.Partition, since, at, entries)
 	for _, s := range []*Step{x.Leader, x.ISR} {
 		if s != nil && s.Told == nil {
 			s.Told = tellings(s, x.Partition, all, entries)
 		}
 	}
 	return x
+}
+
+// logs are the remarks about replicas' logs between two moments; the zero time is none.
+func logs(p string, since, until time.Time, entries []Entry) (out []Remark) {
+	for _, e := range entries {
+		if e.At.Before(since) || !until.IsZero() && e.At.After(until) {
+			continue
+		}
+		for _, n := range e.Notes {
+			if n.Partition == p && (n.Kind == LeaderLog || n.Kind == Returned) {
+				out = append(out, Remark{e.At, n.Text})
+			}
+		}
+	}
+	return out
 }
 
 // when a step counts from.

@@ -232,18 +232,18 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 		return 11
 	}
 	p.parts[id] = h
+	if ps.State.Leader == isr.NoLeader {
+		h.replicas = ps.Assignment.Replicas
+		p.open(id)
+		return 0 // the log is open, and nothing of the state is taken (docs/measuring.md)
+	}
 	if ps.State.PartitionEpoch < h.version {
 		return 0
 	}
 	h.replicas = ps.Assignment.Replicas
 	h.by = ps.State.ControllerEpoch
 	h.epoch, h.version, h.pending, h.frozen = ps.State.LeaderEpoch, ps.State.PartitionEpoch, nil, false
-	if p.b.logs[id] == nil {
-		p.b.logs[id] = &plog{}
-		if t := s.zk.topics[id.Topic]; t != nil {
-			p.b.logs[id].czxid = t.czxid
-		}
-	}
+	p.open(id)
 	switch {
 	case ps.State.Leader == me:
 		h.leader, h.isr, h.leading, h.following, h.since = me, ps.State.ISR, true, false, s.now
@@ -257,6 +257,17 @@ func (p *process) take(id partition.ID, ps planner.PartitionState) int16 {
 		h.leader, h.isr, h.leading, h.following, h.truncated = ps.State.Leader, ps.State.ISR, false, true, false
 	}
 	return 0
+}
+
+// open makes sure of a replica's log.
+func (p *process) open(id partition.ID) {
+	if p.b.logs[id] != nil {
+		return
+	}
+	p.b.logs[id] = &plog{}
+	if t := p.b.s.zk.topics[id.Topic]; t != nil {
+		p.b.logs[id].czxid = t.czxid
+	}
 }
 
 func (p *process) stopReplica(r planner.Request) []planner.PartitionCode {
