@@ -2,6 +2,7 @@ package sequence
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -103,5 +104,18 @@ func TestAnswer(t *testing.T) {
 	created.Topics = []kmsg.CreateTopicsResponseTopic{{Topic: "t", TopicID: [16]byte{1}}}
 	if text, err := answer(created); err != nil || strings.Contains(text, "[1,0") {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// The cluster's default may be read a moment later by one of the two; what a topic says itself may not differ.
+func TestUncleanDefaultOfACreatedTopic(t *testing.T) {
+	entry := func(value string, source int) string {
+		return fmt.Sprintf(`{"Name":"unclean.leader.election.enable","Value":"%s","ReadOnly":false,"Source":%d,"IsSensitive":false}`, value, source)
+	}
+	if !sameAnswer(entry("true", 3), entry("false", 5)) {
+		t.Error("the default is compared")
+	}
+	if sameAnswer(entry("true", 1), entry("false", 1)) || sameAnswer(entry("true", 1), entry("true", 5)) {
+		t.Error("the topic's own setting is not compared")
 	}
 }
