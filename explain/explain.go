@@ -33,6 +33,7 @@ type Explanation struct {
 	MinISR      snapshot.Setting[int32] `json:"min.insync.replicas"`
 	Unclean     snapshot.Setting[bool]  `json:"unclean.leader.election.enable"`
 	LastLeader  *LastLeader             `json:"lastLeader,omitempty"` // where nobody leads
+	Logs        []string                `json:"logs,omitempty"`       // what is known of them since a leader was lost
 	Replicas    []Replica               `json:"replicas"`             // in preference order
 	// Doubts are what makes all this uncertain, or stands in the way of an election.
 	Doubts  []string `json:"doubts"`
@@ -136,7 +137,7 @@ func Topic(doc *snapshot.Document, topic string) ([]*Explanation, error) {
 }
 
 func describe(doc *snapshot.Document, t *snapshot.Topic, p *snapshot.Partition) *Explanation {
-	e := &Explanation{Topic: t.Name, Number: p.Number, Taken: doc.Taken, Controller: doc.Controller, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR,
+	e := &Explanation{Topic: t.Name, Number: p.Number, Taken: doc.Taken, Controller: doc.Controller, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR, Logs: p.Logs,
 		MinISR: t.MinISR, Unclean: t.Unclean, UnderMinISR: !p.New && len(p.ISR) < int(t.MinISR.Value), Actions: []Action{}}
 	for _, id := range replicas(p) {
 		e.Replicas = append(e.Replicas, replica(doc, p, id))

@@ -31,6 +31,7 @@ var varying = []struct {
 	{regexp.MustCompile(`"?(epoch|znodeVersion|partitionEpoch|tookMs|leaderEpoch|controllerEpoch)"?: ?\d+`), "$1: N"},
 	{regexp.MustCompile(`leader epoch \d+`), "leader epoch N"},
 	{regexp.MustCompile(`the leader's log [\d.]+ s before it was lost, if it grew no faster than in the \d+ s before`), "the leader's log N s before it was lost, if it grew no faster than in the N s before"},
+	{regexp.MustCompile(`(?m)^Logs:.*\n|(?s) *"logs": \[.*?\],?\n`), ""}, // there may have been a sample, or not
 	{regexp.MustCompile(`(\d…)\d+ +`), "${1}N  "},
 	{regexp.MustCompile(`(?m)(LOSS|no    yes) +$`), "$1"},
 	{regexp.MustCompile(`"?(clusterId|id)"?: ?"?[A-Za-z0-9_-]{22}"?`), "$1: ID"},
