@@ -200,6 +200,18 @@ func (im *Image) index(id partition.ID, replicas []int32) {
 	}
 }
 
+// Rehost adds to the index who has become a host by a partition's new state: a member of the ISR that the assignment does not name
+// any more, because it was taken in while the assignment changed. Its return matters as that of any other.
+func (im *Image) Rehost(id partition.ID) {
+	p := im.Partition(id)
+	for _, b := range p.Told().Replicas {
+		if !slices.Contains(p.hosts, b) {
+			p.hosts = append(p.hosts[:len(p.hosts):len(p.hosts)], b)
+			im.index(id, []int32{b})
+		}
+	}
+}
+
 // Partition returns a partition for reading and for changing its state; nil if
 // unknown. Changing its assignment needs PutTopic, which keeps the index.
 func (im *Image) Partition(id partition.ID) *Partition {
@@ -232,7 +244,7 @@ func (im *Image) PartitionCount() int {
 }
 
 // PartitionsOn returns the partitions that have a replica on a broker, sorted: assigned
-// ones, and members of the ISR that the assignment did not name when it was put in.
+// ones, and members of the ISR that the assignment does not name.
 func (im *Image) PartitionsOn(broker int32) []partition.ID {
 	out := make([]partition.ID, 0, len(im.hosted[broker]))
 	for id := range im.hosted[broker] {

@@ -244,6 +244,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 	m.noteLeader(c.id, c.from.Leader, c.next.Leader)
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed, p.Broken = true, c.next, 0, c.view, nil, ""
 	p.State.PartitionEpoch = partitionEpoch(r.Version)
+	m.im.Rehost(c.id)
 	kind := NoteElection
 	switch {
 	case c.alter != nil:
@@ -332,6 +333,7 @@ func (m *Machine) adopt(p *cluster.Partition, s StateRead) {
 	from, was, known := p.State, p.Told(), p.Known
 	told := known && wasBroken == "" && p.State.Leader == s.State.Leader && p.State.LeaderEpoch == s.State.LeaderEpoch
 	m.im.Adopt(p, s.State, s.Zxid)
+	m.im.Rehost(s.ID)
 	if known {
 		m.noteLeader(s.ID, from.Leader, s.State.Leader)
 		m.retell(s.ID, was, p)

@@ -30,6 +30,8 @@ type baton struct {
 	bounced map[bounce]bool
 	configs map[string]bool // topics whose configuration is watched
 	idle    bool            // the last step had no effects
+	// evidence is what was measured last, by partition.
+	evidence map[partition.ID]*evidence
 }
 
 // watcher keeps at most one reader under way; news during a read starts another one.
@@ -215,7 +217,7 @@ func (b *baton) drop() {
 	}
 	b.chans, b.writing = map[int32]*channel{}, map[partition.ID]uint64{}
 	b.brokers, b.topics, b.bounced = watcher{}, watcher{}, map[bounce]bool{}
-	b.configs = map[string]bool{}
+	b.configs, b.evidence = map[string]bool{}, map[partition.ID]*evidence{}
 }
 
 // reclaim verifies the fence; if it holds although a broker knows a higher epoch, it

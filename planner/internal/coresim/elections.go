@@ -4,6 +4,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/planner"
+	"baton/recovery"
 )
 
 const preferredPath = "/admin/preferred_replica_election"
@@ -166,7 +167,7 @@ func (z *zookeeper) topicConfig(topic string) planner.TopicConfigRead {
 
 // mayBeUnclean reports whether a leader from outside of the ISR is what somebody wants.
 func (s *sim) mayBeUnclean(id partition.ID) bool {
-	return s.zk.allowed(id.Topic) || s.zk.revoked[id.Topic] > s.now || s.accepted[id] > s.now
+	return s.recovers(id.Topic) != recovery.None || s.zk.allowed(id.Topic) || s.zk.revoked[id.Topic] > s.now || s.accepted[id] > s.now
 }
 
 // checkElections is part of the end: nothing that was asked for is left, and nobody leads

@@ -23,6 +23,7 @@ func (b *baton) write(w planner.Write) {
 		b.writing[id] = w.Seq
 		if st, ok := w.Body.(planner.SetState); ok {
 			b.checkBounced(st)
+			s.checkRescue(b, st)
 			members = st.State.ISR
 		}
 		s.onItsWay(id, members, 1)

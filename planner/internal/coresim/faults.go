@@ -29,7 +29,8 @@ type params struct {
 	brokers    int
 	batons     int
 	partitions int
-	old        int // percent of brokers that write the ISR themselves
+	lags       bool // followers fall behind now and then
+	old        int  // percent of brokers that write the ISR themselves
 }
 
 func some(r *rng, max int) int {

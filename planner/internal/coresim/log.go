@@ -25,7 +25,7 @@ type rec struct {
 func (p *process) fetch(id partition.ID, h *hosted) {
 	s := p.b.s
 	leader := s.broker(h.leader)
-	if leader.proc == nil || s.r.chance(s.p.fetchFails) && !s.healed {
+	if leader.proc == nil || s.r.chance(s.p.fetchFails) && !s.healed || s.lags(p.b.id, id) {
 		return
 	}
 	lh := leader.proc.parts[id]

@@ -87,6 +87,7 @@ func run(seed uint64, bugs Bugs, trace bool, kinds []func(*sim)) Result {
 	}
 	s.zk = newZooKeeper(s)
 	s.p = chooseParams(&s.r)
+	s.chooseRecovery()
 	if kinds != nil {
 		s.p.kinds = kinds
 	}
