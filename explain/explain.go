@@ -37,6 +37,7 @@ type Explanation struct {
 	Recovery   *snapshot.Setting[string] `json:"unclean.recovery.strategy,omitempty"`
 	Rescue     *snapshot.Rescue          `json:"uncleanRecovery,omitempty"`
 	LastLeader *LastLeader               `json:"lastLeader,omitempty"` // where nobody leads
+	Logs       []string                  `json:"logs,omitempty"`       // what is known of them since a leader was lost
 	Replicas   []Replica                 `json:"replicas"`             // in preference order
 	// Doubts are what makes all this uncertain, or stands in the way of an election.
 	Doubts  []string `json:"doubts"`
@@ -140,7 +141,7 @@ func Topic(doc *snapshot.Document, topic string) ([]*Explanation, error) {
 }
 
 func describe(doc *snapshot.Document, t *snapshot.Topic, p *snapshot.Partition) *Explanation {
-	e := &Explanation{Topic: t.Name, Number: p.Number, Taken: doc.Taken, Controller: doc.Controller, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR,
+	e := &Explanation{Topic: t.Name, Number: p.Number, Taken: doc.Taken, Controller: doc.Controller, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR, Logs: p.Logs,
 		MinISR: t.MinISR, Unclean: t.Unclean, Recovery: t.Recovery, Rescue: p.Rescue, UnderMinISR: !p.New && len(p.ISR) < int(t.MinISR.Value), Actions: []Action{}}
 	for _, id := range replicas(p) {
 		e.Replicas = append(e.Replicas, replica(doc, p, id))

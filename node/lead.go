@@ -13,6 +13,7 @@ import (
 	"baton/controller"
 	"baton/epoch"
 	"baton/metrics"
+	"baton/partition"
 	"baton/planner"
 	"baton/recovery"
 	"baton/server"
@@ -52,6 +53,7 @@ func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
 	t.SetMeasurer(measurer{n})
 	n.mu.Lock()
 	n.term, n.asBroker, n.check, n.samples, n.force = t, asBroker, check, o.samples, false
+	n.remarks = map[partition.ID][]string{}
 	n.reason = ""
 	n.broadcast()
 	n.mu.Unlock()

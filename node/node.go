@@ -13,6 +13,7 @@ import (
 	"baton/internal/version"
 	"baton/journal"
 	"baton/metrics"
+	"baton/partition"
 	"baton/planner"
 	"baton/sample"
 	"baton/server"
@@ -52,13 +53,14 @@ type Node struct {
 	viewSeen bool
 	changed  chan struct{} // closed and replaced with every new view and term
 	term     *controller.Term
-	asBroker *registration   // of the term
-	samples  *sample.Sampler // of the term, or of the last one
-	check    *crossCheck     // of the term, or of the last one
-	cleared  *zkstore.Hold   // by the term's claim
-	force    bool            // an operator asked for a takeover
-	busy     bool            // a handback or a stop is under way: no claims
-	notUntil time.Time       // no claim before, after a term that ended badly
+	asBroker *registration             // of the term
+	samples  *sample.Sampler           // of the term, or of the last one
+	remarks  map[partition.ID][]string // under the term, about replicas' logs
+	check    *crossCheck               // of the term, or of the last one
+	cleared  *zkstore.Hold             // by the term's claim
+	force    bool                      // an operator asked for a takeover
+	busy     bool                      // a handback or a stop is under way: no claims
+	notUntil time.Time                 // no claim before, after a term that ended badly
 	failures int
 	reason   string // why we do not lead
 	alarms   []alarm

@@ -76,6 +76,7 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	case planner.NoteReturned:
 		m.ReturnedLog(n.Returned.Measured, n.Returned.Lost)
 		log.Warn("partition", zap.String("returned", n.Text))
+		o.node.remark(n.Partition, n.Returned.Text, false)
 	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory, planner.NoteRescue:
 		log.Warn(string(n.Kind), zap.String("text", n.Text))
 	default:

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -37,9 +38,43 @@ func (o *observer) moved(f epoch.Fence, note planner.Note) {
 	if s == nil {
 		return
 	}
-	text := fmt.Sprintf("%v: the log of leader %d, which is lost, ended at %d (%v)", note.Partition, note.From.Leader, s.End, s)
+	text := fmt.Sprintf("the log of leader %d, which is lost, ended at %d (%v)", note.From.Leader, s.End, s)
+	o.node.remark(note.Partition, text, true)
+	text = fmt.Sprintf("%v: %s", note.Partition, text)
 	o.node.log.Warn("partition", zap.String("sample", text))
 	o.node.journal.Note(int32(f.Epoch), planner.Note{Kind: entry.LeaderLog, Partition: note.Partition, Broker: note.From.Leader, Text: text})
+}
+
+// maxRemarks is of how many partitions remarks are kept for whoever asks; the journal has all.
+const maxRemarks = 10_000
+
+// remark keeps what was found out about the logs of a partition's replicas, in place of what was before if it is the first since
+// a leader was lost.
+func (n *Node) remark(id partition.ID, text string, first bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if first {
+		delete(n.remarks, id)
+	}
+	if n.remarks[id] != nil || len(n.remarks) < maxRemarks {
+		n.remarks[id] = append(n.remarks[id], text)
+	}
+}
+
+// logRemarks are what was found out about the logs of some topics' replicas under this term; nil if all topics are meant.
+func (n *Node) logRemarks(topics []string) map[partition.ID][]string {
+	if topics == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := map[partition.ID][]string{}
+	for id, texts := range n.remarks {
+		if slices.Contains(topics, id.Topic) {
+			out[id] = slices.Clone(texts)
+		}
+	}
+	return out
 }
 
 // LeaderLogEnd is where the log of a partition's leader ended when it was sampled last; ok is false if it never was, or this

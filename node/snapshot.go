@@ -45,6 +45,7 @@ func (n *Node) Snapshot(ctx context.Context, only []string) (*snapshot.Document,
 		return nil, admin.Unreachable("the controller's loop does not answer (last progress %s ago): %w", time.Since(t.Progress()).Round(time.Second), err)
 	}
 	f := snapshot.Facts{Taken: time.Now(), Took: time.Since(start), Torn: torn, Only: only, Name: n.config().InstanceName, Claimed: t.Began()}
+	f.Logs = n.logRemarks(only)
 	wait := factsWait
 	if s == nil || !s.LeaseValid() {
 		f.Doubt = "ZooKeeper has not confirmed the session lately: somebody else may lead by now"

@@ -27,6 +27,7 @@ type heldBack struct {
 type Returned struct {
 	Measured bool
 	Lost     int64 // offsets that the leader does not have, if Measured
+	Text     string
 }
 
 // overrule remembers who was in sync when somebody else was elected.
@@ -177,8 +178,8 @@ func (m *Machine) notMeasured(broker int32, l *ledger, id partition.ID, why stri
 func (m *Machine) returned(broker int32, l *ledger, id partition.ID, text string, r Returned) {
 	delete(l.held, id)
 	m.acquit(broker, id)
-	m.note(Note{Kind: NoteReturned, Partition: id, Broker: broker, Returned: &r,
-		Text: fmt.Sprintf("%v: replica %d is back, in whose place another was elected that was not in sync: %s", id, broker, text)})
+	r.Text = fmt.Sprintf("replica %d is back, in whose place another was elected that was not in sync: %s", broker, text)
+	m.note(Note{Kind: NoteReturned, Partition: id, Broker: broker, Returned: &r, Text: fmt.Sprintf("%v: %s", id, r.Text)})
 }
 
 // acquit forgets that a broker was overruled.

@@ -31,6 +31,7 @@ type Facts struct {
 	Unread     string
 	Registered map[int32]time.Time        // by broker
 	Written    map[partition.ID]time.Time // of states
+	Logs       map[partition.ID][]string
 }
 
 // Config is what matters of one configuration; nil is not set.
@@ -135,6 +136,7 @@ func makeTopic(d *Document, mem *planner.Memory, t *planner.TopicMemory, f Facts
 		if w, ok := f.Written[partition.ID{Topic: t.Name, Number: p.Number}]; ok {
 			p.Written = w.UTC()
 		}
+		p.Logs = f.Logs[partition.ID{Topic: t.Name, Number: p.Number}]
 		out.Partitions = append(out.Partitions, p)
 	}
 	return out

@@ -86,6 +86,9 @@ func (a *app) explainTable(w io.Writer, e *explain.Explanation) {
 		if l := e.LastLeader; l != nil {
 			line("Last leader:", lastLeader(l))
 		}
+		for _, text := range e.Logs {
+			line("Logs:", text)
+		}
 		line("ISR:", ints(e.ISR))
 		line("min.insync.replicas:", fmt.Sprintf("%d (%s)", e.MinISR.Value, e.MinISR.From))
 		line("Unclean election:", fmt.Sprintf("%s (%s)", onOff(e.Unclean.Value), e.Unclean.From))

@@ -34,6 +34,7 @@ var controllerRules = []struct {
 	{regexp.MustCompile(`(\w+)@[\w.-]+`), "$1@HOST"},
 	{regexp.MustCompile(`\bsession 0x[0-9a-f]+, timeout [\dms.]+`), "session ID, timeout T"},
 	{regexp.MustCompile(`the leader's log [\d.]+ s before it was lost, if it grew no faster than in the \d+ s before`), "the leader's log N s before it was lost, if it grew no faster than in the N s before"},
+	{regexp.MustCompile(`(?m)^Logs:.*\n|(?s) *"logs": \[.*?\],?\n`), ""}, // there may have been a sample, or not
 	{regexp.MustCompile(`(\d…)\d+ +`), "${1}N  "},
 	{regexp.MustCompile(`(?m)(LOSS|no    yes) +$`), "$1"},
 	{regexp.MustCompile(`\bafter [\d.]+(ms|s)\b`), "after T"},

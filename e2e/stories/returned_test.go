@@ -76,7 +76,11 @@ func TestReturnedLeader(t *testing.T) {
 		if really != lost[topic] {
 			t.Errorf("%s: %d of %d records are really lost, want %d", topic, really, len(kept[topic]), lost[topic])
 		}
-		contains(t, s.cli(b, 0, "why", topic+"-0"), fmt.Sprintf("%d records are lost, offsets %d to 99", really, 100-really))
+		said := fmt.Sprintf("%d records are lost, offsets %d to 99", really, 100-really)
+		why := s.cli(b, 0, "why", topic+"-0")
+		contains(t, why, said)
+		contains(t, why, "the log of leader 2, which is lost, ended at 100")
+		contains(t, s.cli(b, 0, "explain", topic+"-0"), said)
 	}
 	metrics, err := s.metrics(b)
 	s.must(err)

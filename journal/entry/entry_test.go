@@ -128,6 +128,39 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestWhyTellsWhatWasLost: what was found out since the leader before this one, and nothing of other partitions or elections.
+func TestWhyTellsWhatWasLost(t *testing.T) {
+	s := &story{}
+	note := func(kind, partition, text string) {
+		s.add("1-100", 1, Entry{Kind: Noted, Notes: []Note{{Kind: kind, Partition: partition, Text: text}}})
+	}
+	turn := func(write uint64, strategy string, from, to State) {
+		s.decide("1-100", 1, write, strategy, from, to)
+		s.outcome("1-100", 1, write, Applied, to.Version+1)
+	}
+	turn(1, "offline", ids(1, 4, 7, 1, 2), ids(2, 5, 7, 2))
+	note(Returned, "orders-0", "of an earlier one")
+	turn(2, "leaderless", ids(2, 5, 8, 2), ids(-1, 6, 8, 2))
+	note(LeaderLog, "orders-0", "ended at 100")
+	note(LeaderLog, "orders-1", "ended at 7")
+	lost := s.entries[len(s.entries)-1].At
+	turn(3, "unclean", ids(-1, 6, 9, 2), ids(1, 7, 9, 1))
+	note("alarm", "orders-0", "something else")
+	note(Returned, "orders-0", "10 records are lost")
+	texts := func(at time.Time) (out []string) {
+		for _, r := range s.why(t, at).Logs {
+			out = append(out, r.Text)
+		}
+		return out
+	}
+	if got := texts(time.Time{}); !slices.Equal(got, []string{"ended at 100", "10 records are lost"}) {
+		t.Errorf("now: %q", got)
+	}
+	if got := texts(lost); !slices.Equal(got, []string{"of an earlier one", "ended at 100"}) {
+		t.Errorf("when it was lost: %q", got)
+	}
+}
+
 // A filter leaves what is about a partition, and everything that is needed to explain it.
 func TestFilter(t *testing.T) {
 	all := []Entry{

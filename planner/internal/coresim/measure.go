@@ -80,6 +80,9 @@ func (b *baton) measure(q planner.Measure) {
 	found := map[partition.ID]*evidence{}
 	for _, a := range q.Asks {
 		for _, l := range a.Logs {
+			if l.Leader != nil {
+				continue // it chooses nobody
+			}
 			if found[l.ID] == nil {
 				found[l.ID] = &evidence{version: b.mach.View().Image.Partition(l.ID).State.PartitionEpoch, live: map[int32]epoch.Broker{}, logs: map[int32][]rec{}}
 			}
@@ -92,13 +95,10 @@ func (b *baton) measure(q planner.Measure) {
 		for _, a := range q.Asks {
 			for _, l := range a.Logs {
 				got := s.broker(a.Broker.ID).measured(l)
-				if l.Leader != nil && got.Log != nil {
-					s.mark("returned-log-compared")
-					got.Parted = got.Log.End
-				}
-				if ev.Logs = append(ev.Logs, got); got.Log != nil {
-					found[l.ID].logs[a.Broker.ID] = slices.Clone(s.broker(a.Broker.ID).logs[l.ID].recs)
-				} else {
+				ev.Logs = append(ev.Logs, s.compared(got, l))
+				if e := found[l.ID]; e != nil && got.Log != nil {
+					e.logs[a.Broker.ID] = slices.Clone(s.broker(a.Broker.ID).logs[l.ID].recs)
+				} else if got.Log == nil {
 					s.mark("measured-silent")
 				}
 			}
@@ -113,6 +113,26 @@ func (b *baton) measure(q planner.Measure) {
 			b.step(ev)
 		})
 	})
+}
+
+// compared adds where a log parts from that of its leader, of a process that must not have been told to follow yet.
+func (s *sim) compared(got planner.MeasuredLog, l planner.AskedLog) planner.MeasuredLog {
+	if l.Leader == nil || got.Log == nil {
+		return got
+	}
+	leader := s.broker(l.Leader.ID)
+	if leader.proc == nil || leader.logs[l.ID] == nil {
+		got.Log, got.Silent = nil, "its leader does not answer"
+		return got
+	}
+	mine, theirs := s.broker(got.Broker).logs[l.ID].recs, leader.logs[l.ID].recs
+	for int(got.Parted) < min(len(mine), len(theirs)) && mine[got.Parted] == theirs[got.Parted] {
+		got.Parted++
+	}
+	if s.mark("returned-log-compared"); int(got.Parted) < len(mine) {
+		s.mark("returned-log-lost-records")
+	}
+	return got
 }
 
 // measured is what one replica has.
