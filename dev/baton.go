@@ -36,11 +36,15 @@ func (w *World) startBaton(b *baton) error {
 	if b.running() {
 		return fmt.Errorf("Baton %d runs already", b.id) //nolint:staticcheck // the product's name
 	}
+	samples := 1000
+	if w.o.NoSamples {
+		samples = 0
+	}
 	// Leaders go home when somebody asks: a story with elections of its own would be another one each time.
 	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s\ncontroller.mode=standby\nzookeeper.session.timeout.ms=%d\n"+
 		"instance.name=dev-%d\nadmin.listener=\nadmin.socket=\nauto.create.topics.enable=false\nauto.leader.rebalance.enable=false\n"+
-		"leader.log.sample.interval.ms=1000\n%s",
-		b.id, w.cluster.ZooKeeper, w.cluster.Session.Milliseconds(), b.id-firstBaton+1, w.cluster.Baton)
+		"leader.log.sample.interval.ms=%d\n%s",
+		b.id, w.cluster.ZooKeeper, w.cluster.Session.Milliseconds(), b.id-firstBaton+1, samples, w.cluster.Baton)
 	cfg, _, err := config.Parse(strings.NewReader(text), "dev", nil)
 	if err != nil {
 		return err

@@ -22,6 +22,9 @@ type Options struct {
 	// Patience is how long the world waits for what must come before it calls that a failure: 45 s.
 	Patience time.Duration
 
+	// NoSamples: where leaders' logs end is not noted, so that what is said of a loss is the same each time.
+	NoSamples bool
+
 	// Cluster brings up ZooKeeper and brokers: simulated ones if nil.
 	Cluster func(context.Context, Site) (*Cluster, error)
 }

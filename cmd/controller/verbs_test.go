@@ -20,7 +20,7 @@ import (
 // TestEveryVerb plays the script of all verbs on the cluster of `controller dev`; e2e/stories has it on real brokers.
 func TestEveryVerb(t *testing.T) {
 	t.Parallel() // it mostly waits for sessions to end
-	w, err := dev.Start(t.Context(), dev.Options{}, dev.NewScreen(io.Discard, false))
+	w, err := dev.Start(t.Context(), dev.Options{NoSamples: true}, dev.NewScreen(io.Discard, false))
 	if err != nil {
 		t.Fatal(err)
 	}

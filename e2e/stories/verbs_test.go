@@ -19,7 +19,8 @@ func TestEveryVerb(t *testing.T) {
 	s.must(err)
 	site := realSite{s, nil, map[string]string{host: "HOST", s.cluster.ConnectString(): "ZOOKEEPER", s.cluster.Broker(1).PropertiesPath(): "CONFIG", kafka.Internal + "://": "PLAINTEXT://"}}
 	for i := range 2 {
-		b := s.baton(batonproc.Options{ID: batonproc.FirstID + i, Mode: batonproc.Standby, Sets: map[string]string{"instance.name": fmt.Sprint("dev-", i+1)}})
+		b := s.baton(batonproc.Options{ID: batonproc.FirstID + i, Mode: batonproc.Standby, Sets: map[string]string{"instance.name": fmt.Sprint("dev-", i+1),
+			"leader.log.sample.interval.ms": "0"}}) // a loss would be another interval each time
 		if i == 0 {
 			s.must(b.WaitStandby(s.ctx))
 			s.cli(b, 0, "takeover", "--yes")
