@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -113,6 +114,7 @@ func (s *Sampler) goRound(ctx context.Context) bool {
 	if s.o.View(ctx, func(v planner.View) { r.topics = v.Image.TopicNames() }) != nil {
 		return false
 	}
+	slices.Sort(r.topics) // the same order each time, or a partition's turn could come late and then early
 	for {
 		begun, set := time.Now(), s.o.Settings()
 		for n := max(set.PerSecond/int(time.Second/step), 1); n > 0 && len(r.topics) > 0; n -= slice {
