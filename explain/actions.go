@@ -50,6 +50,9 @@ func (a asker) try(do func(*whatif.World) error) (*whatif.World, string, error) 
 		return nil, "", fmt.Errorf("asking what would happen: %w", err)
 	}
 	s := w.Partition(a.e.id()).State
+	if live := w.Unmeasured(a.e.id()); live != nil {
+		return w, fmt.Sprintf("nobody leads until %s are measured; then the one that loses least", list(live)), nil
+	}
 	if !w.Led(a.e.id()) {
 		return w, "nobody leads", nil
 	}

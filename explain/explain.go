@@ -13,6 +13,7 @@ import (
 
 	"baton/isr"
 	"baton/partition"
+	"baton/recovery"
 	"baton/snapshot"
 )
 
@@ -32,8 +33,11 @@ type Explanation struct {
 	UnderMinISR bool                    `json:"underMinIsr"`
 	MinISR      snapshot.Setting[int32] `json:"min.insync.replicas"`
 	Unclean     snapshot.Setting[bool]  `json:"unclean.leader.election.enable"`
-	LastLeader  *LastLeader             `json:"lastLeader,omitempty"` // where nobody leads
-	Replicas    []Replica               `json:"replicas"`             // in preference order
+	// Recovery is the strategy when the ISR is lost, absent if Unclean decides; Rescue is what it does now.
+	Recovery   *snapshot.Setting[string] `json:"unclean.recovery.strategy,omitempty"`
+	Rescue     *snapshot.Rescue          `json:"uncleanRecovery,omitempty"`
+	LastLeader *LastLeader               `json:"lastLeader,omitempty"` // where nobody leads
+	Replicas   []Replica                 `json:"replicas"`             // in preference order
 	// Doubts are what makes all this uncertain, or stands in the way of an election.
 	Doubts  []string `json:"doubts"`
 	Actions []Action `json:"actions"`
@@ -137,7 +141,7 @@ func Topic(doc *snapshot.Document, topic string) ([]*Explanation, error) {
 
 func describe(doc *snapshot.Document, t *snapshot.Topic, p *snapshot.Partition) *Explanation {
 	e := &Explanation{Topic: t.Name, Number: p.Number, Taken: doc.Taken, Controller: doc.Controller, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, ISR: p.ISR,
-		MinISR: t.MinISR, Unclean: t.Unclean, UnderMinISR: !p.New && len(p.ISR) < int(t.MinISR.Value), Actions: []Action{}}
+		MinISR: t.MinISR, Unclean: t.Unclean, Recovery: t.Recovery, Rescue: p.Rescue, UnderMinISR: !p.New && len(p.ISR) < int(t.MinISR.Value), Actions: []Action{}}
 	for _, id := range replicas(p) {
 		e.Replicas = append(e.Replicas, replica(doc, p, id))
 	}
@@ -287,10 +291,31 @@ func (e *Explanation) leaderless() string {
 	switch {
 	case len(outside) == 0:
 		return why + ", and no other replica is either"
+	case e.Recovery != nil:
+		return fmt.Sprintf("%s; %s could lead with loss: %s", why, list(outside), e.rescue())
 	case e.Unclean.Value:
 		return fmt.Sprintf("%s; %s could lead with loss, which is allowed (%s): an election is due", why, list(outside), e.Unclean.From)
 	}
 	return fmt.Sprintf("%s; %s could lead only with loss, and unclean election is off (%s)", why, list(outside), e.Unclean.From)
+}
+
+// rescue says what the strategy makes of it.
+func (e *Explanation) rescue() string {
+	by := fmt.Sprintf("unclean.recovery.strategy=%s (%s)", e.Recovery.Value, e.Recovery.From)
+	if !recovery.Strategy(e.Recovery.Value).Measures() {
+		return by + " allows it: an election is due"
+	}
+	text := by + " has them measured, and the one that loses least leads"
+	if e.Rescue == nil {
+		return text
+	}
+	if e.Rescue.Until.After(e.Taken) {
+		return fmt.Sprintf("%s gives the ISR until %s to come back; then they are measured, and the one that loses least leads", by, Stamp(e.Rescue.Until))
+	}
+	if e.Rescue.Why != "" {
+		text += "; not yet: " + e.Rescue.Why
+	}
+	return text
 }
 
 // led says why this one leads.

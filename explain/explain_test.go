@@ -89,6 +89,19 @@ func TestPartition(t *testing.T) {
 			leaderless(d)
 			d.Topics[0].Unclean = snapshot.Setting[bool]{Value: true, From: snapshot.FromTopic}
 		}, summary: "2, 3 could lead with loss, which is allowed (topic): an election is due"},
+		{name: "a strategy is measuring", change: func(d *snapshot.Document, _ *snapshot.Partition) {
+			leaderless(d).Rescue = &snapshot.Rescue{Why: "3 could not be measured: no answer within 5s"}
+			d.Static.Recovery, d.Topics[0].Recovery = "longest", &snapshot.Setting[string]{Value: "longest", From: snapshot.FromStatic}
+		}, summary: "2, 3 could lead with loss: unclean.recovery.strategy=longest (static) has them measured, and the one that loses least leads; not yet: 3 could not be measured",
+			actions: []string{"wait for broker 1: 1 leads", "!elect unclean, by what they have: ", "!elect unclean: 2 leads"}},
+		{name: "a strategy waits", change: func(d *snapshot.Document, _ *snapshot.Partition) {
+			leaderless(d).Rescue = &snapshot.Rescue{Until: at.Add(2 * time.Hour), Why: "one of the ISR [1] may come back within 3600 s"}
+			d.Static.Recovery, d.Topics[0].Recovery = "wait", &snapshot.Setting[string]{Value: "wait", From: snapshot.FromStaticTopic}
+		}, summary: "unclean.recovery.strategy=wait (static, for the topic) gives the ISR until 2024-05-06 09:08:09Z to come back; then they are measured"},
+		{name: "a strategy would measure", change: func(d *snapshot.Document, p *snapshot.Partition) {
+			p.ISR = []int32{1}
+			d.Static.Recovery, d.Topics[0].Recovery = "longest", &snapshot.Setting[string]{Value: "longest", From: snapshot.FromStatic}
+		}, summary: "1 leads", actions: []string{"broker 1 shuts down in order: nobody leads until 2, 3 are measured; then the one that loses least", "broker 1 fails: nobody leads until 2, 3 are measured", "replica 2, 3 catches up"}},
 		{name: "nobody knows whether unclean is allowed", change: func(d *snapshot.Document, _ *snapshot.Partition) {
 			leaderless(d)
 			d.Topics[0].Unclean = snapshot.Setting[bool]{From: snapshot.Unknown, Unreadable: "no JSON"}

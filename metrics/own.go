@@ -40,6 +40,7 @@ type ownSet struct {
 	roundTrip                                                        *prometheus.HistogramVec
 	endpointTime                                                     *prometheus.HistogramVec
 	measuredLogs                                                     *prometheus.CounterVec
+	rescues                                                          *prometheus.GaugeVec
 	measureTime                                                      prometheus.Histogram
 	journalEntries, journalDropped                                   prometheus.Counter
 	journalFailing, journalUncopied                                  prometheus.Gauge
@@ -76,6 +77,7 @@ func (s *Set) initOwn() {
 	o.retries = s.counters("baton_control_request_retries_total", "Control requests that had to be sent again.", "api", "broker")
 
 	o.measuredLogs = s.counters("baton_measured_logs_total", "Replicas' logs that brokers were asked about, by what became of it: measured or silent.", "how")
+	o.rescues = s.gauges("baton_recovering_partitions", "Leaderless partitions that unclean.recovery.strategy is at: waiting for the ISR, measuring, or in doubt (0 unless active).", "kind")
 	o.measureTime = register(s, prometheus.NewHistogram(prometheus.HistogramOpts{Name: "baton_measurement_seconds",
 		Help: "Time that one measurement of replicas' logs took.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 15)}))
 
@@ -206,6 +208,13 @@ func (s *Set) Measured(measured, silent int, took time.Duration) {
 	s.own.measuredLogs.WithLabelValues("measured").Add(float64(measured))
 	s.own.measuredLogs.WithLabelValues("silent").Add(float64(silent))
 	s.own.measureTime.Observe(took.Seconds())
+}
+
+// Recovering is the number of leaderless partitions by what unclean.recovery.strategy does about them.
+func (s *Set) Recovering(waiting, measuring, doubtful int) {
+	s.own.rescues.WithLabelValues("waiting").Set(float64(waiting))
+	s.own.rescues.WithLabelValues("measuring").Set(float64(measuring))
+	s.own.rescues.WithLabelValues("doubtful").Set(float64(doubtful))
 }
 
 // Throttled counts a request whose client has to wait for its quota. The api is a known name, as below.

@@ -21,7 +21,10 @@ type observer struct {
 
 // close drops what only a leading controller knows, after its term: a standby that went
 // on showing it would be alarming for nothing, or soothing.
-func (o *observer) close() { o.forget(nil) }
+func (o *observer) close() {
+	o.forget(nil)
+	o.node.metrics.Recovering(0, 0, 0)
+}
 
 // forget drops the series of brokers that are not among those there now.
 func (o *observer) forget(now map[int32]planner.BrokerStats) {
@@ -67,7 +70,7 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 		m.Alarm(string(n.Kind))
 		log.Error(string(n.Kind), zap.String("text", n.Text))
 		o.node.alarm(n.Text)
-	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory:
+	case planner.NoteWriteFailed, planner.NoteTold, planner.NoteDirectory, planner.NoteRescue:
 		log.Warn(string(n.Kind), zap.String("text", n.Text))
 	default:
 		log.Info(string(n.Kind), zap.String("text", n.Text))
@@ -117,6 +120,7 @@ func (o *observer) Stats(st planner.Stats) {
 		Brokers: len(st.Brokers), UnderMinISR: st.UnderMinISR, UnderReplicated: st.UnderReplicated, Reassigning: st.Reassigning,
 		TopicsToDelete: st.TopicsToDelete, ReplicasToDelete: st.ReplicasToDelete,
 		TopicsIneligibleToDelete: st.TopicsIneligible, ReplicasIneligibleToDelete: st.ReplicasIneligible})
+	m.Recovering(st.Rescues.Waiting, st.Rescues.Measuring, st.Rescues.Doubtful)
 	paths := make([]string, len(st.Bad))
 	for i, b := range st.Bad {
 		paths[i] = b.Path

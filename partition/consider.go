@@ -37,7 +37,7 @@ const (
 	LeaderStays
 	// LessPreferred: it could lead, but the one that does comes first.
 	LessPreferred
-	// NotChosen: it could lead, but somebody named the one that does.
+	// NotChosen: it could lead, but somebody named the one that does, or that one was measured to lose least.
 	NotChosen
 )
 
@@ -48,7 +48,7 @@ func (s Standing) String() string { return standingNames[s] }
 
 var verdictNames = [...]string{"leads", "is no replica", "is offline", "has an unreadable registration", "is not in the ISR", "is shutting down",
 	"has restarted since the ISR was decided", "could lead, but the leader stays", "could lead, but comes later",
-	"could lead, but another one was named"}
+	"could lead, but another one was chosen"}
 
 // String is what a person reads after the replica's id.
 func (v Verdict) String() string { return verdictNames[v] }

@@ -9,6 +9,7 @@ import (
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
+	"baton/recovery"
 )
 
 // Memory is what a machine knows, as far as decisions depend on it: another one that resumes from it decides the same.
@@ -49,6 +50,19 @@ type TopicMemory struct {
 	Marked bool         // its deletion was asked for
 	Lost   []LostLeader // sorted by Number
 	Bad    string       // why its znode cannot be understood: it is as it was before
+	// Rescues are the partitions that unclean.recovery.strategy is at, sorted by Number.
+	Rescues []RescueMemory
+}
+
+// RescueMemory is why a partition has no leader yet although its topic has a strategy for that.
+type RescueMemory struct {
+	Number int32
+	// Until is when members of the ISR have had their time, 0 if they get none.
+	Until Millis
+	// Live are the replicas as they were measured last, and At is when; none if they were not yet.
+	Live []recovery.Candidate
+	At   Millis
+	Why  string // empty: it is being measured, or about to get its leader
 }
 
 // LostLeader is a partition that lost its leader while this process led.
@@ -107,6 +121,9 @@ func (m *Machine) RememberTopics(names []string, limit int) (topics []TopicMemor
 			if p := &t.Partitions[i]; p.Known && p.State.Leader == isr.NoLeader {
 				if l, ok := m.lost[partition.ID{Topic: t.Name, Number: p.Number}]; ok {
 					topic.Lost = append(topic.Lost, LostLeader{Number: p.Number, Leader: l.leader, At: l.at})
+				}
+				if r := m.rescues[partition.ID{Topic: t.Name, Number: p.Number}]; r != nil {
+					topic.Rescues = append(topic.Rescues, RescueMemory{Number: p.Number, Until: r.until, Live: slices.Clone(r.live), At: r.at, Why: r.why})
 				}
 			}
 		}

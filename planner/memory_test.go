@@ -11,6 +11,7 @@ import (
 	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
+	"baton/recovery"
 )
 
 // large is a machine that leads n partitions in topics of 100, three replicas each on 12 brokers.
@@ -140,4 +141,26 @@ func timed(f func()) float64 {
 	start := time.Now()
 	f()
 	return float64(time.Since(start).Microseconds()) / 1000
+}
+
+// TestRescuesAreRemembered: why nobody leads although a strategy is at it, and what was measured.
+func TestRescuesAreRemembered(t *testing.T) {
+	m := New()
+	id := partition.ID{Topic: "t"}
+	plan := m.Step(10, Claimed{ID: 2000001, Fence: epoch.Fence{Epoch: 5}, Brokers: []cluster.Broker{{ID: 2, Epoch: 12}, {ID: 3, Epoch: 13}},
+		Settings: Settings{Recovery: recovery.Policy{Topics: []recovery.Rule{{Topic: "t", Strategy: recovery.TakeLongest}}}},
+		Topics:   []TopicRead{{Name: "t", ID: cluster.TopicID{1}, Partitions: []PartitionRead{{Assignment: partition.Assignment{Replicas: []int32{1, 2, 3}}}}}},
+		States:   []StateRead{{ID: id, Exists: true, Zxid: 50, State: partition.State{LeaderAndISR: isr.LeaderAndISR{Leader: isr.NoLeader, ISR: isr.Set{1}}}}}})
+	if mem := remember(m); len(plan.Measures) != 1 || len(mem.Topics[0].Rescues) != 1 || mem.Topics[0].Rescues[0].Why != "" || m.Stats().Rescues.Measuring != 1 {
+		t.Fatalf("%+v, %+v", plan.Measures, mem.Topics[0].Rescues)
+	}
+	log := &recovery.Log{End: 7, Last: recovery.Exactly(0)}
+	m.Step(20, Measured{Token: plan.Measures[0].Token, Logs: []MeasuredLog{{Broker: 2, ID: id, Log: log}, {Broker: 3, ID: id, Silent: "no answer"}}})
+	r := remember(m).Topics[0].Rescues[0]
+	if r.Why != "3 could not be measured: no answer" || r.At != 20 || len(r.Live) != 2 || r.Live[0].Log != log || r.Live[1].Silent != "no answer" {
+		t.Errorf("%+v", r)
+	}
+	if st := m.Stats().Rescues; st != (RescueStats{Doubtful: 1}) {
+		t.Errorf("%+v", st)
+	}
 }

@@ -167,6 +167,19 @@ func (m *Machine) schedule(id partition.ID, r *rescue) {
 	}
 }
 
+func (m *Machine) countRescues(st *RescueStats) {
+	for _, r := range m.rescues {
+		switch {
+		case r.until > m.now:
+			st.Waiting++
+		case r.queued || r.basis == nil || r.basis.ID != isr.NoLeader:
+			st.Measuring++
+		default:
+			st.Doubtful++
+		}
+	}
+}
+
 func (m *Machine) forgetRescue(id partition.ID) { delete(m.rescues, id) }
 
 // rescueTick queues what has become due.

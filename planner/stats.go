@@ -20,11 +20,17 @@ type Stats struct {
 	Bad        []Bad    // znodes that cannot be understood now
 	Deleting   []string // topics that are deleted, or are to be, and what their deletion waits for
 	Inflight   int      // state writes under way
+	// Rescues counts leaderless partitions whose replicas unclean.recovery.strategy has measured.
+	Rescues RescueStats
 	// Reassigning counts partitions with replicas being added or removed.
 	Reassigning int
 	// As Kafka counts them (11.1); what waits for something else is ineligible.
 	TopicsToDelete, ReplicasToDelete, TopicsIneligible, ReplicasIneligible int
 }
+
+// RescueStats are partitions that wait for the ISR to come back, whose replicas are being measured, and whose measurement left a
+// doubt: a replica is silent, or it cannot be told which has more.
+type RescueStats struct{ Waiting, Measuring, Doubtful int }
 
 // BrokerStats is what a broker still has to be told.
 type BrokerStats struct {
@@ -49,6 +55,7 @@ func (m *Machine) Stats() Stats {
 		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
 	m.countDeletions(&st)
+	m.countRescues(&st.Rescues)
 	for name, why := range m.badTopics {
 		st.Bad = append(st.Bad, Bad{"/brokers/topics/" + name, why})
 	}

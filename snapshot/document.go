@@ -60,6 +60,10 @@ type Static struct {
 	DeleteTopics bool `json:"delete.topic.enable"`
 	// LeaderRecovery: the inter-broker protocol marks unclean leaders as recovering (3.2-IV0).
 	LeaderRecovery bool `json:"leaderRecovery"`
+	// Recovery and RecoveryTopics are unclean.recovery.strategy and unclean.recovery.strategy.topics, absent if nothing is set.
+	Recovery       string          `json:"unclean.recovery.strategy,omitempty"`
+	RecoveryTopics []TopicStrategy `json:"unclean.recovery.strategy.topics,omitempty"`
+	RecoveryWaitMS int64           `json:"uncleanRecoveryWaitMs,omitempty"`
 }
 
 // Defaults is the cluster's dynamic broker configuration, /config/brokers/<default>; null is not set.
@@ -114,11 +118,13 @@ type Topic struct {
 	ZnodeVersion int32          `json:"znodeVersion"`
 	Unclean      Setting[bool]  `json:"unclean.leader.election.enable"`
 	MinISR       Setting[int32] `json:"min.insync.replicas"`
-	Held         string         `json:"held,omitempty"`     // why it is not led any more
-	Marked       bool           `json:"marked,omitempty"`   // its deletion was asked for
-	Deleting     bool           `json:"deleting,omitempty"` // brokers delete their replicas
-	Unreadable   string         `json:"unreadable,omitempty"`
-	Partitions   []Partition    `json:"partitions"` // sorted by number
+	// Recovery is the strategy when the ISR is lost; absent: Unclean decides.
+	Recovery   *Setting[string] `json:"unclean.recovery.strategy,omitempty"`
+	Held       string           `json:"held,omitempty"`     // why it is not led any more
+	Marked     bool             `json:"marked,omitempty"`   // its deletion was asked for
+	Deleting   bool             `json:"deleting,omitempty"` // brokers delete their replicas
+	Unreadable string           `json:"unreadable,omitempty"`
+	Partitions []Partition      `json:"partitions"` // sorted by number
 }
 
 // Partition is one partition. Without a state (New) it has no leader and no ISR yet.
@@ -143,6 +149,8 @@ type Partition struct {
 	Lapsed []int32 `json:"restarted,omitempty"`
 	// LastLeader is who led before nobody did, if that happened under this claim.
 	LastLeader *LastLeader `json:"lastLeader,omitempty"`
+	// Rescue is what the strategy does, where there is no leader and one that measures goes.
+	Rescue *Rescue `json:"uncleanRecovery,omitempty"`
 	// Written is when the state was last written; read only if few topics were asked for.
 	Written time.Time `json:"stateWritten,omitzero"`
 }

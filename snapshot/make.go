@@ -50,6 +50,7 @@ func Make(mem planner.Memory, f Facts) *Document {
 		Defaults: Defaults{Unclean: mem.UncleanDynamic, MinISR: f.Defaults.MinISR, Unreadable: mem.DefaultsBad},
 		Unread:   f.Unread, Batons: mem.Image.Batons(), Unreadable: mem.Image.Unread(), Brokers: []Broker{}, Away: []Away{}, Topics: []Topic{},
 	}
+	d.Static.setPolicy(mem.Settings.Recovery)
 	at := func(m planner.Millis) time.Time { return f.Claimed.Add(time.Duration(m) * time.Millisecond).UTC() }
 	for _, b := range mem.Image.Brokers() {
 		row := makeBroker(b, mem.Image.Leaving(b.ID))
@@ -118,12 +119,18 @@ func makeTopic(d *Document, mem *planner.Memory, t *planner.TopicMemory, f Facts
 		out.ID = t.ID.String()
 	}
 	out.Unclean, out.MinISR = d.effective(f.Config[t.Name], f.Defaults.Bad)
-	lost := t.Lost
+	c := f.Config[t.Name]
+	out.Recovery = d.Static.strategy(t.Name, d.Unread == "" && c.Bad == "" && c.Unclean == nil)
+	lost, rescues := t.Lost, t.Rescues
 	for i := range t.Partitions {
 		p := makePartition(mem.Image, &t.Partitions[i])
 		if len(lost) > 0 && lost[0].Number == p.Number {
 			p.LastLeader = &LastLeader{Broker: lost[0].Leader, Lost: at(lost[0].At)}
 			lost = lost[1:]
+		}
+		if len(rescues) > 0 && rescues[0].Number == p.Number {
+			p.Rescue = makeRescue(rescues[0], at)
+			rescues = rescues[1:]
 		}
 		if w, ok := f.Written[partition.ID{Topic: t.Name, Number: p.Number}]; ok {
 			p.Written = w.UTC()

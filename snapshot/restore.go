@@ -25,7 +25,7 @@ func (d *Document) Memory() planner.Memory {
 	mem := planner.Memory{
 		ID: d.Controller.ID, Fence: epoch.Fence{Epoch: epoch.Controller(d.Controller.Epoch)}, Image: im,
 		Settings: planner.Settings{UncleanElection: d.Static.Unclean, MinISR: d.Static.MinISR, DeleteTopics: d.Static.DeleteTopics,
-			LeaderRecovery: d.Static.LeaderRecovery},
+			LeaderRecovery: d.Static.LeaderRecovery, Recovery: d.Static.policy()},
 		UncleanDynamic: d.Defaults.Unclean, DefaultsBad: d.Defaults.Unreadable,
 	}
 	for i := range d.Topics {
@@ -69,7 +69,9 @@ func (t *Topic) ConfigRead() planner.TopicConfigRead {
 	case FromTopic:
 		out.Unclean = &t.Unclean.Value
 	case Unknown:
-		out.Bad = t.Unclean.Unreadable
+		if t.Recovery == nil || t.Recovery.From != FromStatic { // else the topic is known to say nothing
+			out.Bad = t.Unclean.Unreadable
+		}
 	}
 	return out
 }

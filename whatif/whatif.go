@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"baton/partition"
+	"baton/recovery"
 	"baton/snapshot"
 )
 
@@ -218,6 +219,10 @@ func (w *World) reason(t *snapshot.Topic, p *snapshot.Partition, c *Change) stri
 	}
 	switch c.Strategy {
 	case partition.Unclean:
+		if w.strategy(t).Measures() {
+			return fmt.Sprintf("nobody of the ISR %v is left; %d is the only live replica of %v, and may lead once it is measured (%s)",
+				c.Before.ISR, c.After.Leader, p.Replicas, w.allowedBy(t))
+		}
 		return fmt.Sprintf("nobody of the ISR %v is left; %d is the first live replica of %v, and unclean election is allowed (%s)",
 			c.Before.ISR, c.After.Leader, p.Replicas, w.allowedBy(t))
 	case partition.Leaderless:
@@ -238,7 +243,18 @@ func (w *World) allowedBy(t *snapshot.Topic) string {
 	if w.opts.Unclean {
 		return "by this question"
 	}
+	if t.Recovery != nil {
+		return fmt.Sprintf("unclean.recovery.strategy=%s, %s", t.Recovery.Value, t.Recovery.From)
+	}
 	return string(t.Unclean.From)
+}
+
+// strategy is what goes for a topic in this world.
+func (w *World) strategy(t *snapshot.Topic) recovery.Strategy {
+	if t.Recovery == nil || w.opts.Unclean {
+		return recovery.None
+	}
+	return recovery.Strategy(t.Recovery.Value)
 }
 
 // outsiders says who lives and may not lead.
@@ -251,6 +267,13 @@ func (w *World) outsiders(id partition.ID, t *snapshot.Topic, p *snapshot.Partit
 	}
 	if len(live) == 0 {
 		return "no other replica is live"
+	}
+	if s := w.strategy(t); s.Measures() {
+		then := "they are measured first, and the one that loses least leads"
+		if s == recovery.TakeLongestLater {
+			then = fmt.Sprintf("after %d min for the ISR to come back %s", w.doc.Static.RecoveryWaitMS/60_000, then)
+		}
+		return fmt.Sprintf("%s live, but not in sync: %s (%s)", ids(live), then, w.allowedBy(t))
 	}
 	why := "unclean election is off (" + string(t.Unclean.From) + ")"
 	if t.Unclean.Unreadable != "" {

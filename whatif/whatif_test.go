@@ -32,6 +32,15 @@ func led(replicas, isr []int32) snapshot.Partition {
 	return snapshot.Partition{Replicas: replicas, Leader: isr[0], LeaderEpoch: 3, ISR: isr, PartitionEpoch: 6, ControllerEpoch: 4}
 }
 
+// recovers gives the topic a strategy.
+func recovers(d *snapshot.Document, strategy string, from snapshot.Origin) {
+	d.Static.RecoveryWaitMS = 600_000
+	if d.Static.Recovery = strategy; from == snapshot.FromStaticTopic {
+		d.Static.Recovery, d.Static.RecoveryTopics = "", []snapshot.TopicStrategy{{Topic: "t", Strategy: strategy}}
+	}
+	d.Topics[0].Recovery = &snapshot.Setting[string]{Value: strategy, From: from}
+}
+
 func ids3(a, b, c int32) []int32 { return []int32{a, b, c} }
 
 func TestFail(t *testing.T) {
@@ -72,6 +81,21 @@ func TestFail(t *testing.T) {
 				d.Static.Unclean, d.Topics[0].Unclean = true, snapshot.Setting[bool]{From: snapshot.Unknown, Unreadable: "no JSON"}
 			}, why: "whether unclean election is allowed cannot be read: no JSON"},
 		{name: "asked with unclean", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2}, opts: Options{Unclean: true},
+			effects: []Effect{Loss, Moves}, leader: 1, isr: []int32{1}, why: "allowed (by this question)"},
+		{name: "a strategy measures first", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2}, effects: []Effect{Offline}, leader: -1, isr: []int32{2},
+			change: func(d *snapshot.Document) { recovers(d, "longest", snapshot.FromStatic) },
+			why:    "1, 3 live, but not in sync: they are measured first, and the one that loses least leads (unclean.recovery.strategy=longest, static)"},
+		{name: "a strategy measures the only one that is left", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2, 1}, effects: []Effect{Loss, Moves}, leader: 3, isr: []int32{3},
+			change: func(d *snapshot.Document) { recovers(d, "longest", snapshot.FromStaticTopic) },
+			why:    "3 is the only live replica of [2 1 3], and may lead once it is measured (unclean.recovery.strategy=longest, static, for the topic)"},
+		{name: "a strategy waits", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2, 1}, effects: []Effect{Offline}, leader: -1, isr: []int32{2},
+			change: func(d *snapshot.Document) { recovers(d, "wait", snapshot.FromStatic) },
+			why:    "3 live, but not in sync: after 10 min for the ISR to come back they are measured first"},
+		{name: "a strategy takes the first", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2}, effects: []Effect{Loss, Moves}, leader: 1, isr: []int32{1},
+			change: func(d *snapshot.Document) { recovers(d, "first", snapshot.FromStatic) },
+			why:    "1 is the first live replica of [2 1 3], and unclean election is allowed (unclean.recovery.strategy=first, static)"},
+		{name: "asked with unclean, whatever the strategy", p: led(ids3(2, 1, 3), []int32{2}), failed: []int32{2}, opts: Options{Unclean: true},
+			change:  func(d *snapshot.Document) { recovers(d, "longest", snapshot.FromStaticTopic) },
 			effects: []Effect{Loss, Moves}, leader: 1, isr: []int32{1}, why: "allowed (by this question)"},
 		{name: "without a leader already", p: leaderless, failed: []int32{4}, leader: -1, isr: []int32{4}},
 		{name: "a replica on a failed directory does not lead", p: func() snapshot.Partition {

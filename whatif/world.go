@@ -17,6 +17,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/planner"
+	"baton/recovery"
 	"baton/snapshot"
 )
 
@@ -35,6 +36,8 @@ type World struct {
 	unread  []int32
 	why     map[partition.ID]partition.Strategy // of the last decision about it
 	token   uint64
+	// unmeasured are the live replicas of partitions whose leader nobody knows before their logs are measured.
+	unmeasured map[partition.ID][]int32
 }
 
 // now is the machine's time: it stands still, so nothing is tried again and nothing is due.
@@ -46,8 +49,9 @@ func Open(doc *snapshot.Document, opts Options) (*World, error) {
 	mem.Settings.RetryAfter = math.MaxInt32 // what fails here fails again
 	if opts.Unclean {
 		mem.Settings.UncleanElection, mem.UncleanDynamic, mem.DefaultsBad = true, nil, ""
+		mem.Settings.Recovery = recovery.Policy{}
 	}
-	w := &World{doc: doc, opts: opts, unread: doc.Unreadable, why: map[partition.ID]partition.Strategy{}}
+	w := &World{doc: doc, opts: opts, unread: doc.Unreadable, why: map[partition.ID]partition.Strategy{}, unmeasured: map[partition.ID][]int32{}}
 	for _, b := range mem.Image.Brokers() {
 		w.brokers = append(w.brokers, *b)
 	}
@@ -157,6 +161,9 @@ func (w *World) outcomes(plan planner.Plan) (events []planner.Event) {
 			events = append(events, w.states(r.States))
 		}
 	}
+	for _, q := range plan.Measures {
+		events = append(events, w.measured(q))
+	}
 	if plan.Again {
 		events = append(events, planner.Continue{})
 	}
@@ -183,6 +190,35 @@ func (w *World) config(topic string) planner.TopicConfigRead {
 		return t.ConfigRead()
 	}
 	return planner.TopicConfigRead{Topic: topic}
+}
+
+// measured answers for partitions with one live replica: whatever that has, it is the longest. What others have nobody knows, so
+// they stay silent.
+func (w *World) measured(q planner.Measure) planner.Measured {
+	live := map[partition.ID][]int32{}
+	for _, a := range q.Asks {
+		for _, l := range a.Logs {
+			live[l.ID] = append(live[l.ID], a.Broker.ID)
+		}
+	}
+	out := planner.Measured{Token: q.Token}
+	for id, brokers := range live {
+		if len(brokers) == 1 {
+			out.Logs = append(out.Logs, planner.MeasuredLog{Broker: brokers[0], ID: id, Log: &recovery.Log{}})
+			continue
+		}
+		w.unmeasured[id] = brokers
+	}
+	return out
+}
+
+// Unmeasured are the live replicas of a partition of which the one that loses least leads, once it is known; nil if that is not how
+// it gets its leader.
+func (w *World) Unmeasured(id partition.ID) []int32 {
+	if w.Led(id) {
+		return nil
+	}
+	return w.unmeasured[id]
 }
 
 // states answers with what the machine itself has acknowledged: nobody else writes.

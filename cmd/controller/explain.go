@@ -89,6 +89,9 @@ func (a *app) explainTable(w io.Writer, e *explain.Explanation) {
 		line("ISR:", ints(e.ISR))
 		line("min.insync.replicas:", fmt.Sprintf("%d (%s)", e.MinISR.Value, e.MinISR.From))
 		line("Unclean election:", fmt.Sprintf("%s (%s)", onOff(e.Unclean.Value), e.Unclean.From))
+		if r := e.Recovery; r != nil {
+			line("When the ISR is lost:", fmt.Sprintf("%s (%s)", r.Value, r.From))
+		}
 		line("Known to:", fmt.Sprintf("Baton %d (%s), which leads since %s", e.Controller.ID, e.Controller.Name, explain.Stamp(e.Controller.Since)))
 	})
 	_, _ = fmt.Fprintln(w)

@@ -120,6 +120,15 @@ func step(w io.Writer, s *entry.Step) {
 			line(fmt.Sprintf("  %d", r.ID), fmt.Sprintf("%s -> %s", yes(r.InISR), yes(slices.Contains(s.To.ISR, r.ID))), r.Stood, r.Verdict)
 		}
 	})
+	if len(s.Measured) > 0 {
+		_, _ = fmt.Fprintln(w)
+		columns(w, func(line func(...any)) {
+			line("  MEASURED", "LAST EPOCH", "LOG END")
+			for _, m := range s.Measured {
+				line(fmt.Sprintf("  %d", m.ID), bounds(m.EpochMin, m.EpochMax), m.End)
+			}
+		})
+	}
 	if len(s.Told) == 0 {
 		return
 	}

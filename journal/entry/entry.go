@@ -81,6 +81,17 @@ type Decision struct {
 	To        State  `json:"to"`
 	Unclean   string `json:"unclean,omitempty"`
 	Replicas  int    `json:"replicas"` // index into Considered
+	// Measured are the live replicas by whose logs the leader was chosen.
+	Measured []Measured `json:"measured,omitempty"`
+}
+
+// Measured is what a live replica had when a leader was chosen by it. The last record's leader epoch is between the two.
+type Measured struct {
+	ID       int32 `json:"id"`
+	Start    int64 `json:"logStart"`
+	End      int64 `json:"logEnd"`
+	EpochMin int32 `json:"lastEpochMin"`
+	EpochMax int32 `json:"lastEpochMax"`
 }
 
 // Replica is one that could have led, and why it does or does not.

@@ -7,6 +7,7 @@ import (
 	"baton/isr"
 	"baton/partition"
 	"baton/planner"
+	"baton/recovery"
 )
 
 const (
@@ -41,7 +42,7 @@ func OfDecisions(epoch int32, ds []*planner.Decision) []Entry {
 			e.Considered = append(e.Considered, replicas(d.Replicas))
 		}
 		e.Decisions = append(e.Decisions, Decision{Partition: name(d.ID), Write: d.Seq, Strategy: string(d.Strategy), New: d.New,
-			From: state(d.From), To: state(d.To), Unclean: d.Unclean, Replicas: i})
+			From: state(d.From), To: state(d.To), Unclean: d.Unclean, Replicas: i, Measured: measured(d.Measured)})
 	}
 	return out
 }
@@ -62,6 +63,16 @@ func replicas(all []partition.Considered) []Replica {
 	out := make([]Replica, len(all))
 	for i, c := range all {
 		out[i] = Replica{c.ID, c.InISR, c.Standing.String(), c.Verdict.String()}
+	}
+	return out
+}
+
+// measured are the logs that were compared; nobody is chosen by those that are silent.
+func measured(live []recovery.Candidate) (out []Measured) {
+	for _, c := range live {
+		if l := c.Log; l != nil {
+			out = append(out, Measured{c.ID, l.Start, l.End, l.Last.Min, l.Last.Max})
+		}
 	}
 	return out
 }

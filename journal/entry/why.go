@@ -34,6 +34,7 @@ type Step struct {
 	New        bool       `json:"new,omitempty"`
 	Unclean    string     `json:"unclean,omitempty"`
 	Considered []Replica  `json:"considered"`
+	Measured   []Measured `json:"measured,omitempty"`
 	Written    *time.Time `json:"written,omitempty"` // nil: its journal does not say, but what follows stands on it
 	Version    int32      `json:"version"`           // of the znode since
 	MS         int64      `json:"ms"`                // from the decision until the write was known
@@ -109,7 +110,7 @@ func steps(p string, entries []Entry) []*Step {
 				continue
 			}
 			s := &Step{Origin: e.Origin, Epoch: e.Epoch, At: e.At, Trigger: e.Trigger, Detail: e.Detail, Cause: e.Cause, Who: e.Who, Why: e.Why,
-				Strategy: d.Strategy, From: d.From, To: d.To, New: d.New, Unclean: d.Unclean, write: d.Write, seq: e.Seq}
+				Strategy: d.Strategy, From: d.From, To: d.To, New: d.New, Unclean: d.Unclean, Measured: d.Measured, write: d.Write, seq: e.Seq}
 			if d.Replicas >= 0 && d.Replicas < len(e.Considered) {
 				s.Considered = e.Considered[d.Replicas]
 			}
