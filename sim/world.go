@@ -127,6 +127,7 @@ func brokerHost(id int) string { return fmt.Sprintf("10.0.0.%d", id) }
 func newWorld(cfg Config) *world {
 	w := &world{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 0))}
 	w.mix = newMix(w.rng)
+	w.mix.rescues = cfg.Seed%2 == 0
 	return w
 }
 
@@ -135,6 +136,13 @@ func (w *world) open() error {
 	w.trace, w.net, w.history = newTrace(), simbroker.NewMemory(), history.New()
 	w.cuts, w.forced, w.asked = map[[2]string]bool{}, map[int64]bool{}, newAsked()
 	w.history.DemandFence()
+	if w.mix.rescues {
+		for _, topic := range others {
+			for n := range int32(partitions + 3) {
+				w.history.AllowUnclean(partition.ID{Topic: topic, Number: n}, true)
+			}
+		}
+	}
 	w.history.OnState = func(id partition.ID, s history.State) { w.states = append(w.states, written{id, s}) }
 	w.net.Delay(w.cfg.Seed, w.mix.latency)
 	w.trace.add("seed %d: %v", w.cfg.Seed, w.mix)
@@ -201,6 +209,9 @@ func (w *world) startBaton(b *baton) error {
 	text := fmt.Sprintf("node.id=%d\nzookeeper.connect=%s:2181\nlisteners=PLAINTEXT://%s:9092\ncontroller.mode=%s\nzookeeper.session.timeout.ms=4000\n"+
 		"instance.name=sim-%d\nadmin.listener=\nadmin.socket=\nmin.insync.replicas=%d\nrequest.timeout.ms=8000\n",
 		b.id, zooKeeper, b.host(), w.mode(b), b.id, w.mix.minISR)
+	if w.mix.rescues {
+		text += "unclean.recovery.strategy.topics=u*=longest\n"
+	}
 	cfg, _, err := config.Parse(strings.NewReader(text), "sim", nil)
 	if err != nil {
 		return err

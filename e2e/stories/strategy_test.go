@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,9 +60,10 @@ func TestRecoveryStrategies(t *testing.T) {
 	contains(t, explained, "unclean.recovery.strategy=wait (static, for the topic) gives the ISR until")
 	t.Log(explained)
 	contains(t, s.cli(b, 0, "explain", "none-0"), "unclean election is off")
-	if text, err := s.metrics(b); err != nil || !strings.Contains(text, `baton_recovering_partitions{kind="waiting"} 1`) {
-		t.Errorf("%v: %.2000s", err, text)
-	}
+	s.must(kafka.Eventually(s.ctx, "wait-0 to be counted", func(context.Context) (bool, error) {
+		text, err := s.metrics(b)
+		return strings.Contains(text, `baton_recovering_partitions{kind="waiting"} 1`), err
+	}))
 
 	s.must(s.cluster.Broker(2).Start())
 	s.until("2 to lead, which was in sync", ledBy(2), "wait", "none")

@@ -1,6 +1,9 @@
 package coresim
 
 import (
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"baton/epoch"
 	"baton/isr"
 	"baton/partition"
 	"baton/planner"
@@ -47,6 +50,57 @@ func (s *sim) electLeaders(b *baton) {
 		}
 		for id := range asked {
 			s.failf("%v was asked for and is not answered", id)
+		}
+	})
+}
+
+// nameLeader asks for a replica of a leaderless partition by its id, as an operator does who has had the replicas measured; some time
+// goes by in between.
+func (s *sim) nameLeader(b *baton, r *rng) {
+	im := b.mach.View().Image
+	for _, id := range sortedIDs(s.zk.states) {
+		p := im.Partition(id)
+		if p == nil || !p.Known || p.State.Leader != isr.NoLeader {
+			continue
+		}
+		c := &planner.Candidate{ID: isr.NoLeader, PartitionEpoch: p.State.PartitionEpoch, Live: map[int32]epoch.Broker{}}
+		for _, l := range p.Told().Replicas {
+			if im.EligibleForISR(p, l) {
+				c.ID, c.Live[l] = l, im.Broker(l).Epoch
+			}
+		}
+		if c.ID == isr.NoLeader {
+			continue
+		}
+		s.after(r.between(0, 1500), func() { s.elect(b, id, c) })
+		return
+	}
+}
+
+// elect is judged by what the state was: of the version that was named it becomes one that the named replica leads, or nothing.
+func (s *sim) elect(b *baton, id partition.ID, c *planner.Candidate) {
+	if !b.up {
+		return
+	}
+	s.accepted[id] = s.now + 35_000
+	body := planner.ElectLeaders{Type: planner.Unclean, Partitions: []partition.ID{id}, Candidate: c, Timeout: 2000}
+	s.callBaton(b, body, func(r planner.ReplyBody) {
+		a, ok := r.(planner.ElectLeadersReply)
+		if !ok || a.Err != nil || len(a.Results) != 1 {
+			return
+		}
+		switch why := a.Results[0].Err; why {
+		case nil:
+			s.mark("named-elected")
+			n := s.zk.states[id]
+			if n == nil {
+				return
+			}
+			if was, ok := n.history[int32(c.PartitionEpoch)+1]; ok && was.Leader != c.ID {
+				s.failf("%v: %d was named in version %d and is said to be elected, %v was written", id, c.ID, c.PartitionEpoch, was)
+			}
+		case kerr.InvalidUpdateVersion:
+			s.mark("named-outdated")
 		}
 	})
 }

@@ -47,6 +47,9 @@ func (s *sim) loseISRs(r *rng) {
 				break
 			}
 		}
+		if b := pick(r, s.batons); b.leading {
+			s.nameLeader(b, r)
+		}
 		s.loseISRs(r)
 	})
 }

@@ -76,7 +76,7 @@ func TestCoverage(t *testing.T) {
 	for _, k := range []string{
 		"claimed", "conflict", "fenced", "ack-lost", "own-write-as-conflict", "stale-broker-epoch", "stale-controller-epoch",
 		"zombie-frame", "controlled-shutdown", "created", "auto-created", "rival", "removed", "bounce-seen", "unclean", "call-answer-lost",
-		"rescued", "rescued-by-another-than-the-first", "measured-silent", "measurement-lost",
+		"rescued", "rescued-by-another-than-the-first", "measured-silent", "measurement-lost", "named-elected", "named-outdated",
 		"elected-on-request", "preferred-znode", "balanced",
 		"old-leader-wrote", "old-leader-refused",
 		"reassigned", "reassign-accepted", "reassign-refused", "reassign-cancelled", "legacy-done", "rival-reassigns", "rival-finishes",
