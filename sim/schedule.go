@@ -18,7 +18,7 @@ type mix struct {
 	lastBlind               bool          // the last fault is one that nobody tells the leading Baton of
 	operations              bool          // an operator is at work
 	lists                   [][]int32     // replicas of the topic that is written to; nil: drawn
-	rescues                 bool          // other topics than the one that is written to recover from lost ISRs by what is measured
+	rescues                 string        // unclean.recovery.strategy.topics
 	elections               bool          // brokers race for the role, and do nothing with it
 	pace                    time.Duration // between two steps, on average
 	latency                 time.Duration // of a message, at most
