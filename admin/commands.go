@@ -76,8 +76,8 @@ func (s *Server) handover(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	s.command(w, r, "reload", func(ctx context.Context, _ body, _ func(string)) (any, error) {
-		applied, restart, err := s.node.Reload(ctx)
+	s.command(w, r, "reload", func(ctx context.Context, b body, _ func(string)) (any, error) {
+		applied, restart, err := s.node.Reload(ctx, b.Request)
 		return ReloadResult{orEmpty(applied), orEmpty(restart)}, err
 	})
 }

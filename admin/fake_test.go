@@ -75,7 +75,7 @@ func (f *fakeNode) Handover(_ context.Context, to int32, _ Request, _ func(strin
 	return nil
 }
 
-func (f *fakeNode) Reload(context.Context) (applied, needsRestart []string, err error) {
+func (f *fakeNode) Reload(context.Context, Request) (applied, needsRestart []string, err error) {
 	return []string{"log.level"}, nil, nil
 }
 

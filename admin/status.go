@@ -20,7 +20,7 @@ type Node interface {
 	// Handover gives the role to another Baton, AnyMember to whichever is ready.
 	Handover(ctx context.Context, to int32, req Request, progress func(string)) error
 	// Reload reads the configuration again and lists the keys now in force and those that need a restart.
-	Reload(ctx context.Context) (applied, needsRestart []string, err error)
+	Reload(ctx context.Context, req Request) (applied, needsRestart []string, err error)
 	// Alive reports whether the event loop has made progress lately.
 	Alive() bool
 	// Ready reports whether the session is up and this instance leads with a loaded image or could; the text says why not.

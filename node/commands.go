@@ -255,9 +255,13 @@ func anyOther(v zkstore.RoleView, holds, self int32) int32 {
 }
 
 // Reload reads the configuration again and applies what can be applied.
-func (n *Node) Reload(context.Context) (applied, needsRestart []string, err error) {
+func (n *Node) Reload(_ context.Context, req admin.Request) (applied, needsRestart []string, err error) {
 	n.reloading.Lock()
 	defer n.reloading.Unlock()
+	begun := time.Now()
+	defer func() {
+		n.recordCommand(fmt.Sprintf("config reload: applied %s; need a restart: %s", some(applied), some(needsRestart)), req, begun, err)
+	}()
 	next, err := n.load()
 	if err != nil {
 		return nil, nil, err

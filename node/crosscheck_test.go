@@ -3,6 +3,7 @@ package node
 import (
 	"testing"
 
+	"baton/admin"
 	"baton/config"
 	"baton/epoch"
 )
@@ -59,7 +60,7 @@ func TestAReloadKeepsWhatTheBrokersAllow(t *testing.T) {
 			t.Fatal("the default protocol has topic ids")
 		}
 		a.check.learned(1, ibp(t, "2.4"))
-		if _, _, err := a.Reload(t.Context()); err != nil {
+		if _, _, err := a.Reload(t.Context(), admin.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		if s := a.settings(); s.TopicIDs || s.LeaderRecovery {

@@ -129,7 +129,11 @@ func measuredLog(live []recovery.Candidate, c recovery.Candidate) *admin.Measure
 func (n *Node) Elect(ctx context.Context, c admin.Choice, req admin.Request) (_ admin.Elected, err error) {
 	begun := time.Now()
 	id := partition.ID{Topic: c.Topic, Number: c.Partition}
-	defer func() { n.recordCommand(fmt.Sprintf("elect %d to lead %v", c.Leader, id), req, begun, err) }()
+	kind := "elect leader"
+	if c.Unclean {
+		kind = "elect unclean"
+	}
+	defer func() { n.recordCommand(fmt.Sprintf("%s: %d of %v", kind, c.Leader, id), req, begun, err) }()
 	t := n.current()
 	if t == nil {
 		n.mu.Lock()

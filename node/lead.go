@@ -176,10 +176,12 @@ func (e endpointController) Call(ctx context.Context, body planner.CallBody) (pl
 	if t == nil {
 		return nil, server.ErrNotActive
 	}
+	begun := time.Now()
 	r, err := t.Call(ctx, body)
 	if errors.Is(err, controller.ErrNotActive) {
-		err = server.ErrNotActive
+		return r, server.ErrNotActive
 	}
+	e.n.recordWrite(body, r, begun, err)
 	return r, err
 }
 

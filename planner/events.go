@@ -374,8 +374,9 @@ func (Call) event()               {}
 
 // AlterReassignments (api 45): partitions to be reassigned, each named once.
 type AlterReassignments struct {
-	Items   []Reassignment
-	Timeout Millis
+	Items    []Reassignment
+	Timeout  Millis
+	ClientID string // for the record
 }
 
 // Reassignment is one partition and the replicas it is to have; nil cancels what is in

@@ -24,7 +24,7 @@ func alterReassignmentsAPI() api {
 }
 
 func alterReassignments(ctx context.Context, r *request, req *kmsg.AlterPartitionAssignmentsRequest) (kmsg.Response, error) {
-	call := planner.AlterReassignments{Timeout: planner.Millis(min(max(req.TimeoutMillis, 0), 600_000))}
+	call := planner.AlterReassignments{Timeout: planner.Millis(min(max(req.TimeoutMillis, 0), 600_000)), ClientID: r.clientID}
 	at := map[partition.ID]int{}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {

@@ -45,6 +45,9 @@ func (f *namedFlags) isNamed(c *cobra.Command, args []string) (bool, error) {
 				return false, admin.Usage("--%s goes with --candidate or --replica", name)
 			}
 		}
+		if c.Flags().Changed("reason") {
+			return false, admin.Usage("--reason goes with --candidate or --replica: this election is asked for by Kafka's protocol, which has no place for it")
+		}
 		if len(args) > 1 {
 			return false, admin.Usage("elect %s: %s is given, but neither --candidate nor --replica", args[0], args[1])
 		}

@@ -95,6 +95,7 @@ func TestElectLongest(t *testing.T) {
 		{2, "--topic does not go with a replica that is named", []string{"orders-0", "--candidate", "longest", "--topic", "orders"}},
 		{2, "--accept-data-loss goes with --candidate", []string{"--topic", "orders", "--accept-data-loss"}},
 		{2, "neither --candidate nor --replica", []string{"orders-0"}},
+		{2, "--reason goes with --candidate or --replica: this election is asked for by Kafka's protocol", []string{"--topic", "orders", "--reason", "x"}},
 	} {
 		command(t, nil, append(append([]string{"elect", "unclean"}, c.args...), "--socket", active)...).want(t, c.code, c.text)
 	}

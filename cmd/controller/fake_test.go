@@ -74,7 +74,7 @@ func (f *fakeNode) Handover(_ context.Context, to int32, req admin.Request, _ fu
 	f.to, f.req = to, req
 	return f.err
 }
-func (f *fakeNode) Reload(context.Context) (applied, needsRestart []string, err error) {
+func (f *fakeNode) Reload(context.Context, admin.Request) (applied, needsRestart []string, err error) {
 	if f.reloaded != nil {
 		f.reloaded <- struct{}{}
 	}

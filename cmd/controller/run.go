@@ -211,7 +211,7 @@ func (d *daemon) reload(ctx context.Context) {
 	if err := d.states.Reopen(); err != nil {
 		d.log.Error("state-change log", zap.Error(err))
 	}
-	applied, restart, err := d.node.Reload(ctx)
+	applied, restart, err := d.node.Reload(ctx, admin.Request{Who: "SIGHUP"})
 	if err != nil {
 		d.log.Error("the configuration was not reloaded; the old one stays in force", zap.Error(err))
 		return
