@@ -99,7 +99,8 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
-	err := t.ViewMachine(ctx, func(m *planner.Machine) { n.fill(&out, m) })
+	var thin map[string][]int
+	err := t.ViewMachine(ctx, func(m *planner.Machine) { n.fill(&out, m); thin = thinISRs(m, c.MinInsyncReplicas) })
 	switch {
 	case errors.Is(err, controller.ErrNotActive):
 		out.Instance.Role = admin.RoleStandby // just lost
@@ -107,6 +108,8 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 		// Whoever asks because something is wrong must get an answer all the same.
 		out.Instance.Ready = false
 		out.Instance.Why = fmt.Sprintf("the controller's loop does not answer (last progress %s ago)", time.Since(t.Progress()).Round(time.Second))
+	default:
+		n.countUnderMinISR(ctx, s, thin, out.Counts)
 	}
 	return out, nil
 }
