@@ -111,7 +111,9 @@ func TestElectLongest(t *testing.T) {
 		_, err = w.Stop(ctx, 3)
 		must(err)
 		must(w.Restart(ctx, 3))
-		until(t, node, "3 back", func(d *snapshot.Document) bool { return d.Broker(3) != nil && d.Broker(3).Epoch != before.Broker(3).Epoch })
+		until(t, node, "3 back", func(d *snapshot.Document) bool {
+			return d.Broker(3) != nil && d.Broker(3).Epoch != before.Broker(3).Epoch
+		})
 	}}
 	command(t, func(a *app) { a.tty, a.in = true, late }, "elect", "unclean", "orders-0", "--candidate", "longest", "--accept-data-loss", "--socket", active).
 		want(t, 3, "nothing was changed: No leader is elected for orders-0: replica 3 has restarted since 1 was chosen", "Once more.", "not done: the answer was not yes")
