@@ -63,6 +63,14 @@ func TestElectLongest(t *testing.T) {
 		r.want(t, code)
 		golden(t, name, steady(r.out+"-- stderr --\n"+r.errs))
 	}
+	sampled := func(want int64) {
+		t.Helper()
+		until(t, node, fmt.Sprint("the leader's log sampled at ", want), func(*snapshot.Document) bool {
+			end, ok := node.(*batonnode.Node).LeaderLogEnd(partition.ID{Topic: "orders"})
+			return ok && end == want
+		})
+	}
+	sampled(0) // with another sample it is known how fast the log grows
 	produceOrders(t, w, 20)
 	ask("elect-led", 3, "elect", "unclean", "orders-0", "--candidate", "longest", "--yes")
 	ask("elect-leader-dry", 0, "elect", "leader", "orders-0", "--replica", "1", "--dry-run")
@@ -71,10 +79,7 @@ func TestElectLongest(t *testing.T) {
 	ask("elect-leader-behind", 3, "elect", "leader", "orders-0", "--replica", "3", "--yes")
 	stop(1, 2)
 	produceOrders(t, w, 5)
-	until(t, node, "the leader's log is sampled", func(*snapshot.Document) bool {
-		end, _ := node.(*batonnode.Node).LeaderLogEnd(partition.ID{Topic: "orders"})
-		return end == 35
-	})
+	sampled(35)
 	must(w.Kill(2))
 	until(t, node, "2 gone", away(2, ordersAre(0, -1, 2)))
 	must(w.Restart(ctx, 1))
