@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -213,12 +214,25 @@ type measured struct {
 	logs []planner.MeasuredLog
 }
 
+func (f *fakeObserver) measurements() []measured {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.measured)
+}
+
 // fakeMeasurer answers as a test wants, and remembers how many it had to answer at once.
 type fakeMeasurer struct {
 	answer func(context.Context, planner.Measure) []planner.MeasuredLog
 
 	mu        sync.Mutex
 	now, most int
+}
+
+// underWay is how many questions are being answered, and how many were at once.
+func (f *fakeMeasurer) underWay() (now, most int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now, f.most
 }
 
 func (f *fakeMeasurer) Measure(ctx context.Context, q planner.Measure) []planner.MeasuredLog {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,10 @@ func question1(token uint64) planner.Measure {
 func TestMeasuringIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		silent := true
+		var silent atomic.Bool
+		silent.Store(true)
 		r.measurer.answer = func(ctx context.Context, q planner.Measure) []planner.MeasuredLog {
-			if silent {
+			if silent.Load() {
 				<-ctx.Done()
 			}
 			return []planner.MeasuredLog{{Broker: 1, ID: q.Asks[0].Logs[0].ID, Log: &recovery.Log{End: 7}}}
@@ -38,23 +40,23 @@ func TestMeasuringIsBounded(t *testing.T) {
 		r.measuring.ask(qs)
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if r.measurer.most != measuresAtOnce || len(r.observer.measured) > 0 {
-			t.Fatalf("%d at once, %d answered", r.measurer.most, len(r.observer.measured))
+		if _, most := r.measurer.underWay(); most != measuresAtOnce || len(r.observer.measurements()) > 0 {
+			t.Fatalf("%d at once, %d answered", most, len(r.observer.measurements()))
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if n := r.observer.count("Measured"); n != len(qs) || time.Since(start) > 7*time.Second {
 			t.Errorf("%d of %d came back", n, len(qs))
 		}
-		for _, m := range r.observer.measured {
+		for _, m := range r.observer.measurements() {
 			if m.Token >= measuresAtOnce && len(m.logs) > 0 {
 				t.Errorf("%d waited for longer than it had, and was asked for all the same", m.Token)
 			}
 		}
-		silent = false
+		silent.Store(false)
 		r.measuring.ask([]planner.Measure{question1(99)})
 		synctest.Wait()
-		if got := r.observer.measured[len(qs)]; got.Token != 99 || len(got.logs) != 1 || got.logs[0].Log.End != 7 {
+		if got := r.observer.measurements()[len(qs)]; got.Token != 99 || len(got.logs) != 1 || got.logs[0].Log.End != 7 {
 			t.Errorf("%+v", got)
 		}
 		stop(r)
@@ -75,8 +77,9 @@ func TestMeasuringEndsWithTheTerm(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		stop(r)
-		if _ = r.ended(); time.Since(begun) > 0 || r.measurer.now != 0 {
-			t.Errorf("%d still under way after %s", r.measurer.now, time.Since(begun))
+		_ = r.ended()
+		if now, _ := r.measurer.underWay(); time.Since(begun) > 0 || now != 0 {
+			t.Errorf("%d still under way after %s", now, time.Since(begun))
 		}
 	})
 }
