@@ -14,6 +14,9 @@ const (
 	// window is how many samples the pace of a log is taken from, at least; at most it is twice as many.
 	window = 12
 
+	// watched is how many times as long as nothing is known of a log it has to have been looked at, for its pace to say anything.
+	watched = 3
+
 	// unknown pace: there were no two samples.
 	unknown float32 = -1
 )
@@ -189,7 +192,7 @@ func (b *book) of(id partition.ID) *recovery.Sample {
 	}
 	age := max(m.lost-m.at, time.Millisecond)
 	s := &recovery.Sample{End: m.end, Most: recovery.Open, AgeMS: age.Milliseconds(), Epoch: m.epoch}
-	if p := m.pace(); p.fastest >= 0 {
+	if p := m.pace(); p.fastest >= 0 && m.at-p.since >= watched*age {
 		s.Most = m.end + int64(math.Ceil(float64(p.fastest)*age.Seconds()))
 		s.PaceMS = (m.at - p.since).Milliseconds()
 	}

@@ -14,7 +14,7 @@ func TestController(t *testing.T) {
 		"somebody named the replica by root@vm-1.example: disk":                                 "somebody named the replica by root@HOST: disk",
 		`"brokers":[{"id":1,"epoch":25}]`:                                                       `"brokers":[{"id":1,epoch: N}]`,
 		// What nobody may lose.
-		"3  yes  no  0  20  at least 10 (replica 1)":         "3  yes  no  0  20  at least 10 (replica 1)",
+		"3  yes  no  0  20  10…278  chosen":                  "3  yes  no  0  20  at least 10  chosen",
 		"1  0 from 0, 3 from 20  parts from 3's at 20":       "1  0 from 0, 3 from 20  parts from 3's at 20",
 		`"leader": 2, "isr": [2, 3], "logEnd": 90`:           `"leader": 2, "isr": [2, 3], "logEnd": 90`,
 		`"lastEpochMin": 3, "lastEpochMax": 4, "lossMin": 5`: `"lastEpochMin": 3, "lastEpochMax": 4, "lossMin": 5`,
