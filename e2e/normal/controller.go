@@ -10,6 +10,7 @@ import (
 // Controller is what a verb of Baton's own command line printed, without what may differ between two runs, on real brokers or
 // simulated ones. Names are what addresses, directories and files are called instead. Golden files of verbs have this form.
 func Controller(names map[string]string, text string) string {
+	text = ids.ReplaceAllString(text, "$1: ID") // before names: a host's short one may be a part of an id
 	for _, long := range slices.SortedFunc(maps.Keys(names), func(a, b string) int { return len(b) - len(a) }) {
 		text = strings.ReplaceAll(text, long, names[long])
 	}
@@ -18,6 +19,8 @@ func Controller(names map[string]string, text string) string {
 	}
 	return text
 }
+
+var ids = regexp.MustCompile(`"?(clusterId|id)"?: ?"?[A-Za-z0-9_-]{22}"?`)
 
 var controllerRules = []struct {
 	find *regexp.Regexp
@@ -41,7 +44,6 @@ var controllerRules = []struct {
 	{regexp.MustCompile(`(?m)(LOSS|no    yes) +$`), "$1"},
 	{regexp.MustCompile(`\bafter [\d.]+(ms|s)\b`), "after T"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs) `), "T "},
-	{regexp.MustCompile(`"?(clusterId|id)"?: ?"?[A-Za-z0-9_-]{22}"?`), "$1: ID"},
 }
 
 var (

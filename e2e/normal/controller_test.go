@@ -32,3 +32,11 @@ func TestController(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A host's name is no part of an id, and neither is an id's part the host.
+func TestControllerKeepsIDsTogether(t *testing.T) {
+	const text = `{"name":"orders","id":"ECEhNG0vmVS-N8y2fbVE7g","on":"vm"}`
+	if got, want := Controller(map[string]string{"vm": "HOST"}, text), `{"name":"orders",id: ID,"on":"HOST"}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
