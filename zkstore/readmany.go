@@ -34,14 +34,13 @@ var (
 )
 
 // getMany reads znodes and hands over each with its index, in no particular order, from more than one goroutine, and perhaps
-// twice, the newer last; data is good until take returns. What cannot be read has an error, which is the server's. An error of getMany itself is ctx's or the
-// session's end.
+// twice, the newer last; data is good until take returns. What cannot be read has an error, which is the server's. An error of
+// getMany itself is ctx's or the session's end.
 //
 // Many are read by multiRead (ZooKeeper 3.6), which the client library does not have: over a connection and a session of its
 // own, as fast as the server can. That connection may be to another server, which lags behind; so it begins with a sync, and
 // nothing is older than what had been acknowledged to anybody when getMany was called. What it fails at is read one by one.
 func (s *Session) getMany(ctx context.Context, paths []string, take func(i int, n node, err error)) error {
-	rest := make([]int, 0, len(paths))
 	done := 0
 	if len(paths) >= manyReads && !s.noMultiRead.Load() {
 		var err error
@@ -52,11 +51,8 @@ func (s *Session) getMany(ctx context.Context, paths []string, take func(i int, 
 			s.log.Info("reading one by one", zap.Int("znodes", len(paths)-done), zap.Error(err))
 		}
 	}
-	for i := done; i < len(paths); i++ {
-		rest = append(rest, i)
-	}
-	return parallel(ctx, len(rest), s.cfg.reads(), func(ctx context.Context, k int) error {
-		i := rest[k]
+	return parallel(ctx, len(paths)-done, s.cfg.reads(), func(ctx context.Context, k int) error {
+		i := done + k
 		n, err := s.get(ctx, paths[i])
 		if err != nil && classify(err) != classRefused {
 			return err
