@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,7 +16,7 @@ import (
 
 	"baton/partition"
 	"baton/recovery"
-	"baton/wire"
+	"baton/wire/wiretest"
 )
 
 // held is a log of the fake broker's.
@@ -116,36 +115,11 @@ func answering(answer func(kmsg.Request) kmsg.Response) func(context.Context, st
 // served is a connection to somebody who answers so.
 func served(answer func(kmsg.Request) kmsg.Response) net.Conn {
 	ours, theirs := net.Pipe()
-	go serve(theirs, answer)
-	return ours
-}
-
-func serve(theirs net.Conn, answer func(kmsg.Request) kmsg.Response) {
-	defer func() { _ = theirs.Close() }()
-	in := bufio.NewReader(theirs)
-	for {
-		frame, err := wire.ReadFrame(in, nil, wire.MaxFrame)
-		if err != nil {
-			return
-		}
-		h, body, err := wire.ParseRequestHeader(frame)
-		if err != nil {
-			return
-		}
-		req := kmsg.RequestForKey(h.Key)
-		req.SetVersion(h.Version)
-		if req.ReadFrom(body) != nil {
-			return
-		}
+	go wiretest.Serve(theirs, func(req kmsg.Request) (kmsg.Response, bool) {
 		resp := answer(req)
-		if resp == nil {
-			return
-		}
-		out := binary.BigEndian.AppendUint32(wire.BeginFrame(nil), uint32(h.CorrelationID))
-		if _, err := theirs.Write(wire.EndFrame(resp.AppendTo(out), 0)); err != nil {
-			return
-		}
-	}
+		return resp, resp != nil
+	})
+	return ours
 }
 
 // batch is a header of a batch that a leader of this epoch has written.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -238,5 +237,3 @@ func (s *Sampler) takeEpochs(logs []leader, resp *kmsg.OffsetForLeaderEpochRespo
 		}
 	}
 }
-
-func itoa(port int32) string { return strconv.Itoa(int(port)) }

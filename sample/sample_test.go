@@ -1,9 +1,7 @@
 package sample
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -21,7 +19,7 @@ import (
 	"baton/partition"
 	"baton/planner"
 	"baton/recovery"
-	"baton/wire"
+	"baton/wire/wiretest"
 )
 
 // world is an image, and brokers that lead what it says.
@@ -107,33 +105,15 @@ func (w *world) dial(_ context.Context, addr string) (net.Conn, error) {
 }
 
 func (w *world) serve(addr string, conn net.Conn) {
-	in := bufio.NewReader(conn)
-	for {
-		frame, err := wire.ReadFrame(in, nil, wire.MaxFrame)
-		if err != nil {
-			return
-		}
-		h, body, err := wire.ParseRequestHeader(frame)
-		if err != nil {
-			return
-		}
-		req := kmsg.RequestForKey(h.Key)
-		req.SetVersion(h.Version)
-		if req.ReadFrom(body) != nil {
-			return
-		}
+	wiretest.Serve(conn, func(req kmsg.Request) (kmsg.Response, bool) {
 		w.mu.Lock()
+		defer w.mu.Unlock()
 		resp := w.answer(addr, req)
 		if w.hangs[addr] {
-			w.mu.Unlock()
-			continue
+			return nil, true
 		}
-		w.mu.Unlock()
-		out := binary.BigEndian.AppendUint32(wire.BeginFrame(nil), uint32(h.CorrelationID))
-		if _, err := conn.Write(wire.EndFrame(resp.AppendTo(out), 0)); err != nil {
-			return
-		}
-	}
+		return resp, true
+	})
 }
 
 func (w *world) code(id partition.ID, current int32) int16 {

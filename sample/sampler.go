@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -182,7 +183,7 @@ func (s *Sampler) choose(v planner.View, r *round, out batches, limit int, liste
 		if out[b.ID] == nil {
 			out[b.ID] = &batch{}
 			if e, ok := b.Endpoint(listener); ok {
-				out[b.ID].addr = net.JoinHostPort(e.Host, itoa(e.Port))
+				out[b.ID].addr = net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
 			}
 		}
 		l := leader{id: id, broker: b.ID, epoch: int32(p.State.LeaderEpoch)}

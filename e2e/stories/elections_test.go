@@ -65,8 +65,7 @@ func (e *electionScript) play() {
 	e.until("broker 1 to be out of the ISR", func(_ []int, st kafka.PartitionState) bool { return !slices.Contains(st.ISR, 1) }, append(unclean, e.topic("home"))...)
 	e.must(e.cluster.Broker(3).Terminate(e.ctx))
 	e.until("nobody to lead", func(_ []int, st kafka.PartitionState) bool { return st.Leader == -1 && slices.Equal(st.ISR, []int{3}) }, unclean...)
-	e.must(e.cluster.Broker(1).Start())
-	e.must(e.cluster.Broker(1).WaitRegistered(e.ctx))
+	e.back(1)
 	e.must(e.cluster.WaitISRFull(e.ctx, e.topic("home")))
 
 	e.asks(0, "home", 0, "home", 2, "down", 0, "by-request", 0, "none", 0, "home", 9)
@@ -77,8 +76,7 @@ func (e *electionScript) play() {
 	e.until("the cluster's default to take effect", ledBy(1), e.topic("by-default"))
 	e.configs("--entity-type", "brokers", "--entity-default", "--delete-config", "unclean.leader.election.enable")
 
-	e.must(e.cluster.Broker(3).Start())
-	e.must(e.cluster.Broker(3).WaitRegistered(e.ctx))
+	e.back(3)
 	e.allInSync()
 	e.znode(e.topic("by-request"))
 	r, err := e.cluster.LeaderElection(e.ctx, "--election-type", "preferred", "--all-topic-partitions")

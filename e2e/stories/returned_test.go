@@ -26,16 +26,7 @@ func TestReturnedLeader(t *testing.T) {
 	s.must(b.WaitReady(s.ctx))
 	lost := map[string]int{"longest": 10, "first": 40}
 	topics := []string{"longest", "first"}
-	for _, topic := range topics {
-		s.must(s.cluster.CreateTopicOn(s.ctx, topic, []int32{2, 3, 1}))
-	}
-	s.must(s.cluster.WaitISRFull(s.ctx, topics...))
-	kill := func(broker int, leader int, isr ...int) {
-		s.must(s.cluster.Broker(broker).Kill())
-		s.until(fmt.Sprintf("%d to be gone", broker), func(_ []int, st kafka.PartitionState) bool {
-			return st.Leader == leader && slices.Equal(st.ISR, isr)
-		}, topics...)
-	}
+	kill := s.dying(topics)
 	s.write(60, topics...)
 	kill(3, 2, 2, 1)
 	s.write(30, topics...)
@@ -47,10 +38,7 @@ func TestReturnedLeader(t *testing.T) {
 	for _, topic := range topics {
 		kept[topic] = s.batches(2, topic)
 	}
-	for _, broker := range []int{1, 3} {
-		s.must(s.cluster.Broker(broker).Start())
-		s.must(s.cluster.Broker(broker).WaitRegistered(s.ctx))
-	}
+	s.back(1, 3)
 	s.measuredEnd(1, "longest", 90)
 	s.measuredEnd(3, "longest", 60)
 	shown := s.cli(b, 0, "elect", "unclean", "longest-0", "--candidate", "longest", "--yes")
@@ -62,8 +50,7 @@ func TestReturnedLeader(t *testing.T) {
 	s.until("3 to lead", ledBy(3), "first")
 	s.write(5, topics...)
 
-	s.must(s.cluster.Broker(2).Start())
-	s.must(s.cluster.Broker(2).WaitRegistered(s.ctx))
+	s.back(2)
 	s.must(s.cluster.WaitISRFull(s.ctx, topics...))
 	for _, topic := range topics {
 		leader := s.batches(map[string]int{"longest": 1, "first": 3}[topic], topic)

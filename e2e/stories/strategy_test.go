@@ -13,6 +13,32 @@ import (
 	"baton/e2e/kafka"
 )
 
+// dying makes topics of one partition on brokers 2, 3 and 1 and returns what kills a broker and waits until the others go on as
+// they should without it: leader, -1 if none, and ISR.
+func (s *story) dying(topics []string) (kill func(broker int, leader int, isr ...int)) {
+	s.Helper()
+	for _, topic := range topics {
+		s.must(s.cluster.CreateTopicOn(s.ctx, topic, []int32{2, 3, 1}))
+	}
+	s.must(s.cluster.WaitISRFull(s.ctx, topics...))
+	return func(broker int, leader int, isr ...int) {
+		s.Helper()
+		s.must(s.cluster.Broker(broker).Kill())
+		s.until(fmt.Sprintf("%d to be gone", broker), func(_ []int, st kafka.PartitionState) bool {
+			return st.Leader == leader && slices.Equal(st.ISR, isr)
+		}, topics...)
+	}
+}
+
+// back starts brokers again, one after the other.
+func (s *story) back(brokers ...int) {
+	s.Helper()
+	for _, broker := range brokers {
+		s.must(s.cluster.Broker(broker).Start())
+		s.must(s.cluster.Broker(broker).WaitRegistered(s.ctx))
+	}
+}
+
 // TestRecoveryStrategies is the incident of TestRecoveryPage four times over, each topic with another
 // unclean.recovery.strategy, which is switched on while Baton runs: `longest` has the live replica lead that loses less, `first`
 // the first one, `wait` gives the last in-sync replica its time, and so it does not lose anything; `none` does nothing.
@@ -25,26 +51,14 @@ func TestRecoveryStrategies(t *testing.T) {
 	b := s.baton(batonproc.Options{Config: config})
 	s.must(b.WaitReady(s.ctx))
 	topics := []string{"longest", "first", "wait", "none"}
-	for _, topic := range topics {
-		s.must(s.cluster.CreateTopicOn(s.ctx, topic, []int32{2, 3, 1}))
-	}
-	s.must(s.cluster.WaitISRFull(s.ctx, topics...))
-	kill := func(broker int, leader int, isr ...int) {
-		s.must(s.cluster.Broker(broker).Kill())
-		s.until(fmt.Sprintf("%d to be gone", broker), func(_ []int, st kafka.PartitionState) bool {
-			return st.Leader == leader && slices.Equal(st.ISR, isr)
-		}, topics...)
-	}
+	kill := s.dying(topics)
 	s.write(12, topics...)
 	kill(3, 2, 2, 1)
 	s.write(6, topics...)
 	kill(1, 2, 2)
 	s.write(2, topics...)
 	kill(2, -1, 2)
-	for _, broker := range []int{1, 3} {
-		s.must(s.cluster.Broker(broker).Start())
-		s.must(s.cluster.Broker(broker).WaitRegistered(s.ctx))
-	}
+	s.back(1, 3)
 	contains(t, s.cli(b, 0, "explain", "longest-0"), "1 could lead only with loss, and unclean election is off")
 
 	s.must(os.WriteFile(config, append(own, "\nunclean.recovery.strategy=longest\nunclean.recovery.strategy.topics=first=first,wai*=wait,none=none\n"...), 0o600))
