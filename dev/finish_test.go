@@ -39,7 +39,7 @@ func TestFinishAfterALoss(t *testing.T) {
 	must(t, w.ShrinkToDead(t.Context(), ledger))
 	p, _ := w.history.Partition(ledger)
 	lone := p.State.ISR[0]
-	w.cluster.Brokers[lone-1] = newSimulated(lone, w.net, w.cluster.ZooKeeper)
+	w.cluster.Brokers[lone-1] = newSimulated(lone, Site{Options: w.o, Net: w.net}, w.cluster.ZooKeeper)
 	w.brokers[lone-1] = &broker{Broker: w.cluster.Brokers[lone-1]}
 	must(t, w.brokers[lone-1].Start(t.Context()))
 	must(t, w.await(t.Context(), "a leader", func() bool { p, _ := w.history.Partition(ledger); return w.led(p) }))

@@ -11,18 +11,17 @@ import (
 	"baton/zkserver"
 )
 
-// Times are those of a cluster in a hurry: a person is waiting. Sessions last long enough for a busy machine.
+// Times are those of a cluster in a hurry: a person is waiting.
 const (
-	tick        = 200 * time.Millisecond
-	sessionTime = 3 * time.Second
-	replicaLag  = 4 * time.Second
+	tick       = 200 * time.Millisecond
+	replicaLag = 4 * time.Second
 )
 
 const listener = "PLAINTEXT"
 
 // simulated brings up an embedded ZooKeeper and simulated brokers.
 func simulated(ctx context.Context, s Site) (c *Cluster, err error) {
-	zk, err := zkserver.New(zkserver.Options{TickTime: tick, OnTxn: s.Apply})
+	zk, err := zkserver.New(zkserver.Options{TickTime: tick, MaxSession: max(s.Session, 20*tick), OnTxn: s.Apply})
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +31,7 @@ func simulated(ctx context.Context, s Site) (c *Cluster, err error) {
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = zk.Serve(l) })
-	c = &Cluster{Text: fmt.Sprintf("an embedded ZooKeeper and %d simulated brokers", s.Brokers), ZooKeeper: l.Addr().String(), Session: sessionTime,
+	c = &Cluster{Text: fmt.Sprintf("an embedded ZooKeeper and %d simulated brokers", s.Brokers), ZooKeeper: l.Addr().String(), Session: s.Session,
 		Baton:  "listeners=" + listener + "://127.0.0.1:0\ninter.broker.protocol.version=3.9\n",
 		CutOff: "from ZooKeeper, the other brokers and the Batons"}
 	s.Net.Own(zooKeeperHost, c.ZooKeeper)
@@ -47,7 +46,7 @@ func simulated(ctx context.Context, s Site) (c *Cluster, err error) {
 		serving.Wait()
 	}
 	for id := int32(1); int(id) <= s.Brokers; id++ {
-		b := newSimulated(id, s.Net, c.ZooKeeper)
+		b := newSimulated(id, s, c.ZooKeeper)
 		c.Brokers = append(c.Brokers, b)
 		if err := b.Start(ctx); err != nil {
 			c.Close()
@@ -61,10 +60,10 @@ func simulated(ctx context.Context, s Site) (c *Cluster, err error) {
 type simulatedBroker struct{ *simbroker.Broker }
 
 // newSimulated returns a broker with an empty disk.
-func newSimulated(id int32, n *Net, zooKeeper string) simulatedBroker {
-	return simulatedBroker{simbroker.New(simbroker.Options{ID: id, Network: n.Host(brokerHost(id)), LagTime: replicaLag,
+func newSimulated(id int32, s Site, zooKeeper string) simulatedBroker {
+	return simulatedBroker{simbroker.New(simbroker.Options{ID: id, Network: s.Net.Host(brokerHost(id)), LagTime: replicaLag,
 		FetchWait: 200 * time.Millisecond, FetchBackoff: 200 * time.Millisecond, RequestTimeout: 10 * time.Second,
-		ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper}, SessionTimeout: sessionTime}})}
+		ZooKeeper: simbroker.ZooKeeper{Servers: []string{zooKeeper}, SessionTimeout: s.Session}})}
 }
 
 func (b simulatedBroker) Addr() string { return b.Broker.Addr(listener) }

@@ -22,6 +22,10 @@ type Options struct {
 	// Patience is how long the world waits for what must come before it calls that a failure: 45 s.
 	Patience time.Duration
 
+	// Session is zookeeper.session.timeout.ms of simulated brokers, and of the Batons beside them: 3 s. What is killed is noticed
+	// after it, and so is what a busy machine has held up for as long.
+	Session time.Duration
+
 	// NoSamples: where leaders' logs end is not noted, so that what is said of a loss is the same each time.
 	NoSamples bool
 
@@ -40,6 +44,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Patience <= 0 {
 		o.Patience = 45 * time.Second
+	}
+	if o.Session <= 0 {
+		o.Session = 3 * time.Second
 	}
 	if o.Cluster == nil {
 		o.Cluster = simulated

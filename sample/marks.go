@@ -10,42 +10,22 @@ import (
 	"baton/recovery"
 )
 
-const (
-	// window is how many samples the pace of a log is taken from, at least; at most it is twice as many.
-	window = 12
-
-	// watched is how many times as long as nothing is known of a log it has to have been looked at, for its pace to say anything.
-	watched = 3
-
-	// unknown pace: there were no two samples.
-	unknown float32 = -1
-)
-
-// pace is the fastest that a log has grown, in records a second, between two samples since a time.
-type pace struct {
-	fastest float32
-	since   time.Duration
-}
-
 // known is how many of a log's last leader epochs are kept.
 const known = 3
 
 // mark is what was seen of a leader's log. Times are since the book was begun.
 type mark struct {
-	end     int64
-	at      time.Duration // when the end was asked for; 0: it is not known
-	lost    time.Duration // when the partition lost this leader; 0: it has not
-	paces   [2]pace       // in this window, and in the one before, whoever led
-	samples int8          // in this window
-	leader  int32
-	epoch   int32 // of the leader, or, if it is lost, that in which it was
+	end    int64
+	at     time.Duration // when the end was asked for; 0: it is not known
+	lost   time.Duration // when the partition lost this leader; 0: it has not
+	pace   pace          // whoever led
+	leader int32
+	epoch  int32 // of the leader, or, if it is lost, that in which it was
 	// The history is that of recovery.Sample: n epochs, of which the last one's start is not known if it is Open.
 	n      int8
 	epochs [known]int32
 	starts [known]int64
 }
-
-var nothing = [2]pace{{fastest: unknown}, {fastest: unknown}}
 
 // marks of a topic, by partition number.
 type marks struct {
@@ -82,7 +62,7 @@ func (b *book) see(topic string, partitions int, round uint64) {
 	}
 	t.round = round
 	for len(t.of) < partitions {
-		t.of = append(t.of, mark{paces: nothing, leader: isr.NoLeader})
+		t.of = append(t.of, mark{leader: isr.NoLeader})
 	}
 }
 
@@ -116,29 +96,12 @@ func (b *book) sampled(l leader, end int64, asked time.Time) {
 		return // of an earlier leadership than what is known by now
 	}
 	if m.leader == l.broker && m.epoch == l.epoch && m.at != 0 && at > m.at {
-		m.grew(float32(float64(end-m.end)/(at-m.at).Seconds()), m.at)
+		m.pace.grew(end-m.end, at-m.at)
 	}
 	if m.leader != l.broker {
 		m.n = 0
 	}
 	m.leader, m.epoch, m.end, m.at = l.broker, l.epoch, end, at
-}
-
-// grew takes in how fast the log has grown since a time.
-func (m *mark) grew(by float32, since time.Duration) {
-	if m.samples == window || m.paces[0].fastest < 0 {
-		m.paces[0], m.paces[1], m.samples = pace{unknown, since}, m.paces[0], 0
-	}
-	m.samples++
-	m.paces[0].fastest = max(m.paces[0].fastest, by)
-}
-
-// pace of both windows.
-func (m *mark) pace() pace {
-	if m.paces[1].fastest < 0 {
-		return m.paces[0]
-	}
-	return pace{max(m.paces[0].fastest, m.paces[1].fastest), m.paces[1].since}
 }
 
 // learned takes in where the records of epochs up to l.before end, and which is the newest of these, -1 if there is none.
@@ -178,7 +141,7 @@ func (b *book) moved(id partition.ID, from, to partition.State, now time.Time) {
 	case from.Leader == to.Leader && same:
 		m.epoch = int32(to.LeaderEpoch)
 	default:
-		*m = mark{paces: m.paces, samples: m.samples, leader: isr.NoLeader}
+		*m = mark{pace: m.pace, leader: isr.NoLeader}
 	}
 }
 
@@ -192,9 +155,9 @@ func (b *book) of(id partition.ID) *recovery.Sample {
 	}
 	age := max(m.lost-m.at, time.Millisecond)
 	s := &recovery.Sample{End: m.end, Most: recovery.Open, AgeMS: age.Milliseconds(), Epoch: m.epoch}
-	if p := m.pace(); p.fastest >= 0 && m.at-p.since >= watched*age {
-		s.Most = m.end + int64(math.Ceil(float64(p.fastest)*age.Seconds()))
-		s.PaceMS = (m.at - p.since).Milliseconds()
+	if fastest, seconds, ok := m.pace.over(age); ok {
+		s.Most = m.end + int64(math.Ceil(fastest*age.Seconds()))
+		s.PaceMS = int64(math.Round(seconds * 1000))
 	}
 	for i := range m.n {
 		s.History = append(s.History, recovery.Span{Epoch: m.epochs[i], Start: m.starts[i]})

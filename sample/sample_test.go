@@ -247,25 +247,61 @@ func TestALostLeader(t *testing.T) {
 	})
 }
 
-// TestTheLossOfAnIdleLeaderIsExact: what it wrote long ago says nothing of the last minutes.
+// TestTheLossOfAnIdleLeaderIsExact: what it wrote long ago says nothing of the last seconds, and they say nothing of more than a third
+// of their own time.
 func TestTheLossOfAnIdleLeaderIsExact(t *testing.T) {
+	for _, c := range []struct {
+		idle, gap time.Duration
+		atMost    int64
+	}{
+		{0, 2 * time.Second, 7000},
+		{10 * time.Second, 4 * time.Second, 9000}, // in a spell with what was written
+		{20 * time.Second, 4 * time.Second, 5000},
+		{20 * time.Second, 24 * time.Second, recovery.Open},
+		{85 * time.Second, 24 * time.Second, 5000},
+		{3 * time.Hour, 45 * time.Second, 5000},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(3)
+			w.topic("t", led(1, 7))
+			w.sampling(t, Settings{often, 1000, ""}, func(s *Sampler) {
+				time.Sleep(2*often - time.Second)
+				w.set(func() { w.ends[one] = 5000 })
+				time.Sleep(time.Second + c.idle)
+				synctest.Wait()
+				w.set(func() { w.over = true }) // nothing is sampled any more
+				time.Sleep(c.gap)
+				s.Moved(one, state(1, 7), state(-1, 8))
+				got := s.Lost(one)
+				if got.End != 5000 || got.Most != c.atMost || got.AgeMS != c.gap.Milliseconds() {
+					t.Errorf("idle for %v: %+v, want at most %d", c.idle, got, c.atMost)
+				}
+				if got.Most != recovery.Open && got.PaceMS < watched*got.AgeMS {
+					t.Errorf("watched for too short: %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestATimeWithoutALeaderIsNotWatched: nothing was seen of the log then, whoever leads after it.
+func TestATimeWithoutALeaderIsNotWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(3)
 		w.topic("t", led(1, 7))
 		w.sampling(t, Settings{often, 1000, ""}, func(s *Sampler) {
-			w.set(func() { w.ends[one] = 5000 })
-			time.Sleep(window * often)
+			time.Sleep(2*often + time.Second)
 			s.Moved(one, state(1, 7), state(-1, 8))
-			if got := s.Lost(one); got.Most <= 5000 {
-				t.Errorf("it wrote a minute ago: %+v", got)
-			}
-			s.Moved(one, state(-1, 8), state(1, 9))
-			w.topic("t", led(1, 9))
-			time.Sleep(2 * window * often)
-			time.Sleep(time.Second)
-			s.Moved(one, state(1, 9), state(-1, 10))
-			if got := s.Lost(one); got.End != 5000 || got.Most != 5000 || got.AgeMS == 0 || got.PaceMS < (window*often).Milliseconds() {
-				t.Errorf("it was idle: %+v", got)
+			w.topic("t", led(-1, 8))
+			time.Sleep(time.Hour)
+			s.Moved(one, state(-1, 8), state(2, 9))
+			w.topic("t", led(2, 9))
+			time.Sleep(2 * often)
+			w.set(func() { w.over = true })
+			time.Sleep(often - time.Second)
+			s.Moved(one, state(2, 9), state(-1, 10))
+			if got := s.Lost(one); got == nil || got.PaceMS != 15_000 {
+				t.Errorf("%+v, want 15 s: 10 of the one leader, 5 of the other", got)
 			}
 		})
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -69,7 +70,8 @@ func until(t *testing.T, n admin.Node, what string, ok func(*snapshot.Document) 
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("%s: not within a minute", what)
+			seen, _ := json.Marshal(d) // what differs
+			t.Fatalf("%s: not within a minute\n%s", what, seen)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
