@@ -198,7 +198,7 @@ func large(kind planner.RequestKind, n int) planner.Request {
 func BenchmarkEncode(b *testing.B) {
 	versions := [...]int16{planner.LeaderAndISR: 7, planner.UpdateMetadata: 8, planner.StopReplica: 3}
 	for kind, v := range versions {
-		for _, n := range []int{1000, 10000} {
+		for _, n := range []int{1000, 100_000} {
 			b.Run(fmt.Sprintf("%v/%d", planner.RequestKind(kind), n), func(b *testing.B) {
 				r := large(planner.RequestKind(kind), n)
 				var e encoder

@@ -18,8 +18,8 @@
 // A broker that hangs, refuses, answers nonsense or has no endpoint for the listener
 // affects its own channel only.
 //
-// Debugging: session.go is one connection's life, encode.go the requests' content,
-// answer.go what is made of responses.
+// Debugging: session.go is one connection's life, encode.go the requests' content, body.go what
+// brokers' requests share, answer.go what is made of responses.
 package channel
 
 import (
@@ -28,6 +28,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"weak"
 
 	"baton/planner"
 	"baton/wire"
@@ -119,6 +120,7 @@ type Manager struct {
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	encoders sync.Pool // of *encoder: big buffers are shared, as few channels send at once
+	bodies   bodies
 
 	mu       sync.Mutex
 	closed   bool
@@ -132,7 +134,7 @@ type Manager struct {
 func NewManager(cfg Config, sink func(planner.Event)) *Manager {
 	m := &Manager{
 		cfg: cfg.withDefaults(), clientID: strconv.Itoa(int(cfg.ControllerID)),
-		sink: sink, channels: map[int32]*channel{},
+		sink: sink, channels: map[int32]*channel{}, bodies: bodies{m: map[bodyKey]weak.Pointer[body]{}},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.encoders.New = func() any { return new(encoder) }

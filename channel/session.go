@@ -46,6 +46,7 @@ type session struct {
 	aborted atomic.Pointer[string]
 
 	correlation int32
+	head        []byte // of the request being written
 	answered    bool
 	timer       *time.Timer
 }
@@ -127,7 +128,7 @@ func (s *session) handshake() error {
 	if err != nil {
 		return err
 	}
-	body, err := s.roundTrip(frame, req.Key(), req.GetVersion(), nil)
+	body, err := s.roundTrip(net.Buffers{frame}, req.Key(), req.GetVersion(), nil)
 	if err != nil {
 		return s.failure(err)
 	}
@@ -203,18 +204,31 @@ func (s *session) request(r *planner.Request) error {
 	return nil
 }
 
-// encodeAndSend holds an encoder only while its bytes are being written.
+// encodeAndSend holds an encoder, or bytes that channels share, only while they are being written.
 func (s *session) encodeAndSend(r *planner.Request, version int16) ([]byte, error) {
-	e := s.c.m.encoders.Get().(*encoder)
+	m := s.c.m
 	s.correlation++
-	frame, err := e.encode(r, version, s.c.m.cfg.InterBrokerListener, &s.c.m.clientID, s.correlation)
+	if r.Body != 0 && r.Kind == planner.UpdateMetadata {
+		tail := m.shared(r, version)
+		s.head = appendHead(s.head[:0], r, version, &m.clientID, s.correlation, tail)
+		return s.send(r, version, net.Buffers{s.head, tail}, func() {})
+	}
+	e := m.encoders.Get().(*encoder)
+	frame, err := e.encode(r, version, m.cfg.InterBrokerListener, &m.clientID, s.correlation)
 	if err != nil {
-		s.c.m.encoders.Put(e)
+		m.encoders.Put(e)
 		return nil, err
 	}
-	size := len(frame)
+	return s.send(r, version, net.Buffers{frame}, func() { m.encoders.Put(e) })
+}
+
+func (s *session) send(r *planner.Request, version int16, frame net.Buffers, release func()) ([]byte, error) {
+	size := 0
+	for _, part := range frame {
+		size += len(part)
+	}
 	return s.roundTrip(frame, apiKeys[r.Kind], version, func() {
-		s.c.m.encoders.Put(e)
+		release()
 		s.c.m.cfg.Metrics.RequestSent(s.c.broker.ID, r.Kind, size)
 	})
 }
@@ -222,7 +236,7 @@ func (s *session) encodeAndSend(r *planner.Request, version int16) ([]byte, erro
 // roundTrip writes a frame, if the gate is open, and returns the body of its answer.
 // written is called once the frame is no longer needed and was written; after a failed
 // write the frame is left to the garbage collector.
-func (s *session) roundTrip(frame []byte, key, version int16, written func()) ([]byte, error) {
+func (s *session) roundTrip(frame net.Buffers, key, version int16, written func()) ([]byte, error) {
 	if s.c.ctx.Err() != nil {
 		return nil, errClosed
 	}
@@ -235,7 +249,7 @@ func (s *session) roundTrip(frame []byte, key, version int16, written func()) ([
 	if !s.c.m.cfg.Gate() {
 		return nil, errGate
 	}
-	if _, err := s.net.Write(frame); err != nil {
+	if _, err := frame.WriteTo(s.net); err != nil { // which leaves nothing in frame
 		return nil, err
 	}
 	if written != nil {
