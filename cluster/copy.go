@@ -3,8 +3,6 @@ package cluster
 import (
 	"maps"
 	"slices"
-
-	"baton/partition"
 )
 
 // WithoutTopics returns a copy of the image that knows the brokers and what they mean for partitions, but no topic. With
@@ -12,7 +10,7 @@ import (
 func (im *Image) WithoutTopics() *Image {
 	return &Image{
 		brokers: maps.Clone(im.brokers), leaving: maps.Clone(im.leaving), batons: maps.Clone(im.batons), unread: maps.Clone(im.unread),
-		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]map[partition.ID]struct{}{},
+		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]*Slots{}, sorted: im.sorted,
 		view: im.view, learned: maps.Clone(im.learned),
 	}
 }

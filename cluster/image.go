@@ -16,18 +16,28 @@ type Image struct {
 	leaving map[int32]bool // in a controlled shutdown; ends when the registration does
 	batons  map[int32]bool // every id that was ever a Baton's
 	unread  map[int32]bool // registered, never understood; see partition.Unread
+	sorted  []*Broker      // the registered ones by id; a new list with each change
 	topics  map[string]*Topic
+	byName  []*Topic // sorted; nil when a change has outdated it
 	ids     map[TopicID]string
-	hosted  map[int32]map[partition.ID]struct{} // by broker: partitions with a replica there
-	view    int64                               // counts incarnations that came into the image
-	learned map[int32]int64                     // by broker: the view that its incarnation made
+	places  []place          // by slot
+	free    Slots            // of places
+	hosted  map[int32]*Slots // by broker: partitions with a replica there
+	view    int64            // counts incarnations that came into the image
+	learned map[int32]int64  // by broker: the view that its incarnation made
+}
+
+// place is where the partition of a slot is.
+type place struct {
+	topic *Topic // nil: the slot is free
+	index int32
 }
 
 // NewImage returns an empty image that knows the ids that belong to Batons.
 func NewImage(batons []int32) *Image {
 	im := &Image{
 		brokers: map[int32]*Broker{}, leaving: map[int32]bool{}, unread: map[int32]bool{}, batons: map[int32]bool{},
-		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]map[partition.ID]struct{}{},
+		topics: map[string]*Topic{}, ids: map[TopicID]string{}, hosted: map[int32]*Slots{},
 		learned: map[int32]int64{},
 	}
 	for _, id := range batons {
@@ -59,14 +69,15 @@ func (im *Image) Batons() []int32 {
 	return out
 }
 
-// Brokers returns the registered brokers by id, Batons left out.
-func (im *Image) Brokers() []*Broker {
-	out := make([]*Broker, 0, len(im.brokers))
+// Brokers returns the registered brokers by id, Batons left out. Nobody changes the list.
+func (im *Image) Brokers() []*Broker { return im.sorted }
+
+func (im *Image) sortBrokers() {
+	im.sorted = make([]*Broker, 0, len(im.brokers))
 	for _, b := range im.brokers {
-		out = append(out, b)
+		im.sorted = append(im.sorted, b)
 	}
-	slices.SortFunc(out, func(a, b *Broker) int { return cmp.Compare(a.ID, b.ID) })
-	return out
+	slices.SortFunc(im.sorted, func(a, b *Broker) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // Broker returns a registered broker, nil if there is none of that id.
@@ -94,6 +105,7 @@ func (im *Image) PutBroker(b Broker) {
 		im.learned[b.ID] = im.view
 	}
 	im.brokers[b.ID] = &b
+	im.sortBrokers()
 }
 
 // SetUnread replaces the ids whose registrations cannot be understood; those of them
@@ -123,25 +135,28 @@ func (im *Image) SetUnread(ids []int32) (changed []int32) {
 func (im *Image) RemoveBroker(id int32) {
 	im.forgetIncarnation(id)
 	delete(im.brokers, id)
+	im.sortBrokers()
 }
 
 func (im *Image) forgetIncarnation(id int32) {
 	delete(im.leaving, id)
-	for pid := range im.hosted[id] {
-		if p := im.Partition(pid); p != nil && slices.Contains(p.Dirs, id) {
+	for slot := range im.HostedBy(id).All() {
+		if _, p := im.At(slot); slices.Contains(p.Dirs, id) {
 			p.Dirs = slices.DeleteFunc(slices.Clone(p.Dirs), func(d int32) bool { return d == id })
 		}
 	}
 }
 
-// Topics returns all topics by name.
+// Topics returns all topics by name. Nobody changes the list.
 func (im *Image) Topics() []*Topic {
-	out := make([]*Topic, 0, len(im.topics))
-	for _, t := range im.topics {
-		out = append(out, t)
+	if im.byName == nil {
+		im.byName = make([]*Topic, 0, len(im.topics))
+		for _, t := range im.topics {
+			im.byName = append(im.byName, t)
+		}
+		slices.SortFunc(im.byName, func(a, b *Topic) int { return cmp.Compare(a.Name, b.Name) })
 	}
-	slices.SortFunc(out, func(a, b *Topic) int { return cmp.Compare(a.Name, b.Name) })
-	return out
+	return im.byName
 }
 
 // Topic returns a topic by name, nil if unknown.
@@ -154,21 +169,31 @@ func (im *Image) TopicByID(id TopicID) *Topic { return im.topics[im.ids[id]] }
 func (im *Image) TopicCount() int { return len(im.topics) }
 
 // PutTopic adds or replaces a topic with all its partitions, and its entries in the
-// indexes. Partitions must be sorted by Number.
+// indexes. Partitions must be sorted by Number, in a list of its own; those that were there keep their slots.
 func (im *Image) PutTopic(t Topic) {
-	im.RemoveTopic(t.Name)
-	im.topics[t.Name] = &t
+	old := im.topics[t.Name]
+	if old != nil {
+		im.unindex(old)
+	}
+	im.topics[t.Name], im.byName = &t, nil
 	if !t.ID.IsZero() {
 		im.ids[t.ID] = t.Name
 	}
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
+		if before := old.partition(p.Number); before != nil {
+			p.slot, before.slot = before.slot, noSlot
+		} else {
+			p.slot = im.takeSlot()
+		}
+		im.places[p.slot] = place{&t, int32(i)} //nolint:gosec // far below
 		p.hosts = p.Told().Replicas
 		if p.Assignment.Settled(p.State.LeaderAndISR) {
 			p.hosts = p.Assignment.Replicas // until the removed ones are gone from the znode too
 		}
-		im.index(partition.ID{Topic: t.Name, Number: p.Number}, p.hosts)
+		im.index(p.slot, p.hosts)
 	}
+	im.freeSlots(old)
 }
 
 // RemoveTopic forgets a topic; unknown names are ignored.
@@ -177,27 +202,87 @@ func (im *Image) RemoveTopic(name string) {
 	if t == nil {
 		return
 	}
-	for i := range t.Partitions {
-		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
-		for _, b := range t.Partitions[i].hosts {
-			delete(im.hosted[b], id)
-		}
-	}
-	if im.ids[t.ID] == name {
-		delete(im.ids, t.ID)
-	}
+	im.unindex(t)
+	im.freeSlots(t)
 	delete(im.topics, name)
+	im.byName = nil
 }
 
-func (im *Image) index(id partition.ID, replicas []int32) {
-	for _, b := range replicas {
-		m := im.hosted[b]
-		if m == nil {
-			m = map[partition.ID]struct{}{}
-			im.hosted[b] = m
+func (im *Image) unindex(t *Topic) {
+	for i := range t.Partitions {
+		for _, b := range t.Partitions[i].hosts {
+			im.hosted[b].Remove(t.Partitions[i].slot)
 		}
-		m[id] = struct{}{}
 	}
+	if im.ids[t.ID] == t.Name {
+		delete(im.ids, t.ID)
+	}
+}
+
+func (im *Image) index(slot int32, replicas []int32) {
+	for _, b := range replicas {
+		s := im.hosted[b]
+		if s == nil {
+			s = &Slots{}
+			im.hosted[b] = s
+		}
+		s.Add(slot)
+	}
+}
+
+// noSlot is the slot of a partition that has handed it on.
+const noSlot int32 = -1
+
+// takeSlot returns the lowest free slot.
+func (im *Image) takeSlot() int32 {
+	for slot := range im.free.All() {
+		im.free.Remove(slot)
+		return slot
+	}
+	im.places = append(im.places, place{})
+	return int32(len(im.places) - 1) //nolint:gosec // far below
+}
+
+func (im *Image) freeSlots(t *Topic) {
+	if t == nil {
+		return
+	}
+	for i := range t.Partitions {
+		if slot := t.Partitions[i].slot; slot != noSlot {
+			im.places[slot] = place{}
+			im.free.Add(slot)
+		}
+	}
+}
+
+// Renumber gives all partitions new slots, in order of topic and number, so that what goes through slots goes through topics in
+// order. Nobody may remember a slot from before.
+func (im *Image) Renumber() {
+	im.free, im.hosted = Slots{}, map[int32]*Slots{}
+	im.places = slices.Grow(im.places[:0], len(im.places))
+	for _, t := range im.Topics() {
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			p.slot = im.takeSlot()
+			im.places[p.slot] = place{t, int32(i)} //nolint:gosec // far below
+			im.index(p.slot, p.hosts)
+		}
+	}
+}
+
+// At returns the partition that has a slot, and its topic; nil if none has.
+func (im *Image) At(slot int32) (*Topic, *Partition) {
+	at := im.places[slot]
+	if at.topic == nil {
+		return nil, nil
+	}
+	return at.topic, &at.topic.Partitions[at.index]
+}
+
+// ID returns the name of the partition that has a slot.
+func (im *Image) ID(slot int32) partition.ID {
+	t, p := im.At(slot)
+	return partition.ID{Topic: t.Name, Number: p.Number}
 }
 
 // Rehost adds to the index who has become a host by a partition's new state: a member of the ISR that the assignment does not name
@@ -207,7 +292,7 @@ func (im *Image) Rehost(id partition.ID) {
 	for _, b := range p.Told().Replicas {
 		if !slices.Contains(p.hosts, b) {
 			p.hosts = append(p.hosts[:len(p.hosts):len(p.hosts)], b)
-			im.index(id, []int32{b})
+			im.index(p.slot, []int32{b})
 		}
 	}
 }
@@ -220,6 +305,13 @@ func (im *Image) Partition(id partition.ID) *Partition {
 		return nil
 	}
 	return t.Partition(id.Number)
+}
+
+func (t *Topic) partition(n int32) *Partition {
+	if t == nil {
+		return nil
+	}
+	return t.Partition(n)
 }
 
 // Partition returns the topic's partition of that number, nil if there is none.
@@ -235,23 +327,26 @@ func (t *Topic) Partition(n int32) *Partition {
 }
 
 // PartitionCount returns the number of partitions of all topics.
-func (im *Image) PartitionCount() int {
-	n := 0
-	for _, t := range im.topics {
-		n += len(t.Partitions)
-	}
-	return n
-}
+func (im *Image) PartitionCount() int { return len(im.places) - im.free.Len() }
 
 // PartitionsOn returns the partitions that have a replica on a broker, sorted: assigned
 // ones, and members of the ISR that the assignment does not name.
 func (im *Image) PartitionsOn(broker int32) []partition.ID {
-	out := make([]partition.ID, 0, len(im.hosted[broker]))
-	for id := range im.hosted[broker] {
-		out = append(out, id)
+	hosted := im.HostedBy(broker)
+	out := make([]partition.ID, 0, hosted.Len())
+	for slot := range hosted.All() {
+		out = append(out, im.ID(slot))
 	}
 	slices.SortFunc(out, partition.Compare)
 	return out
+}
+
+// HostedBy returns the same as slots. Nobody changes the set, and it changes with the image.
+func (im *Image) HostedBy(broker int32) *Slots {
+	if s := im.hosted[broker]; s != nil {
+		return s
+	}
+	return &Slots{}
 }
 
 // Each calls f for every partition in order of topic and number.
@@ -322,7 +417,7 @@ func (im *Image) Candidates() []int32 {
 		out = append(out, id)
 	}
 	for id, parts := range im.hosted {
-		if im.brokers[id] == nil && !im.batons[id] && len(parts) > 0 {
+		if im.brokers[id] == nil && !im.batons[id] && parts.Len() > 0 {
 			out = append(out, id)
 		}
 	}

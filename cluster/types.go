@@ -79,6 +79,7 @@ type Topic struct {
 // Partition is one partition with its acknowledged state.
 type Partition struct {
 	Number     int32
+	slot       int32 // see Slot
 	Assignment partition.Assignment
 	// State is meaningful only if Known: a partition without a state znode is new.
 	State partition.State
@@ -103,6 +104,9 @@ type Partition struct {
 
 	hosts []int32 // the brokers whose index has the partition
 }
+
+// Slot is the partition's number in the image, for sets of partitions. It keeps it for as long as it is there; later another one gets it.
+func (p *Partition) Slot() int32 { return p.slot }
 
 // Told is the assignment that brokers are told; see partition.Assignment.Told.
 func (p *Partition) Told() partition.Assignment {

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -100,7 +101,7 @@ func (m *Machine) alter(it *alterItem) {
 		m.unread = append(m.unread, it)
 		return
 	}
-	if m.inflight[it.id] != nil || m.reads[it.id] != nil || m.topicWrites[it.id.Topic] != 0 {
+	if m.inflight.of(p) != nil || m.reads[it.id] != nil || m.topicWrites[it.id.Topic] != 0 {
 		m.waiting[it.id] = append(m.waiting[it.id], it)
 		return
 	}
@@ -115,7 +116,7 @@ func (m *Machine) alter(it *alterItem) {
 	}
 	switch verdict {
 	case isr.Accept:
-		c := &change{id: it.id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+		c := &change{id: it.id, slot: p.Slot(), next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
 			from: p.State, view: m.im.View(), alter: it}
 		c.decision.Replicas = partition.Consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
 			Standing: func(b int32) partition.Standing { return m.im.Standing(p, b) }}, next)
@@ -284,12 +285,13 @@ func (m *Machine) controlledShutdown(token uint64, c ControlledShutdown) {
 		m.im.SetLeaving(c.Broker)
 		m.noteBroker(c.Broker, "is leaving")
 	}
-	for _, id := range m.im.PartitionsOn(c.Broker) {
-		p := m.im.Partition(id)
-		m.touch(id)
-		m.announceMetadata(id)
-		if l := m.ledgers[c.Broker]; l != nil && p.Known && p.State.Leader != c.Broker && len(p.Told().Replicas) > 1 {
-			l.sr[id] = struct{}{} // stops it from fetching its way back into the ISR
+	m.announceHosted(c.Broker)
+	m.touchAllOn(c.Broker)
+	if l := m.ledgers[c.Broker]; l != nil {
+		for slot := range m.im.HostedBy(c.Broker).All() {
+			if _, p := m.im.At(slot); p.Known && p.State.Leader != c.Broker && len(p.Told().Replicas) > 1 {
+				l.sr.Add(slot) // stops it from fetching its way back into the ISR
+			}
 		}
 	}
 	m.leavings = append(m.leavings, &shutdownCall{token: token, broker: c.Broker, epoch: b.Epoch})
@@ -321,17 +323,31 @@ func (m *Machine) settleShutdowns() {
 // stillLed returns the partitions with more than one replica that a broker leads, and whether a write is under way for
 // any of its partitions, or a read of one that it leads.
 func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
-	for _, id := range m.im.PartitionsOn(broker) {
-		if m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 {
-			return nil, true
-		}
-		p := m.im.Partition(id)
-		if p.Known && p.State.Leader == broker && len(p.Told().Replicas) > 1 && m.im.Topic(id.Topic).Held == "" {
+	hosted := m.im.HostedBy(broker)
+	if hosted.Meets(&m.inflight.slots) || m.writesTopicOn(broker) {
+		return nil, true
+	}
+	for slot := range hosted.All() {
+		t, p := m.im.At(slot)
+		if p.Known && p.State.Leader == broker && len(p.Told().Replicas) > 1 && t.Held == "" {
+			id := m.im.ID(slot)
 			if m.reads[id] != nil {
 				return nil, true
 			}
 			led = append(led, id)
 		}
 	}
+	slices.SortFunc(led, partition.Compare)
 	return led, false
+}
+
+// writesTopicOn reports whether the znode of a topic is being written that a broker hosts a partition of.
+func (m *Machine) writesTopicOn(broker int32) bool {
+	hosted := m.im.HostedBy(broker)
+	for name := range m.topicWrites {
+		if t := m.im.Topic(name); t != nil && slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return hosted.Has(p.Slot()) }) {
+			return true
+		}
+	}
+	return false
 }

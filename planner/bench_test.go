@@ -50,6 +50,7 @@ type atOnce struct {
 	now            planner.Millis
 	events         []planner.Event
 	steps, written int
+	replies        []planner.Reply
 }
 
 func (w *atOnce) step(ev planner.Event) {
@@ -68,6 +69,7 @@ func (w *atOnce) take(p planner.Plan) {
 			w.events = append(w.events, planner.ChannelUp{Broker: c.Broker.ID, Epoch: c.Broker.Epoch, Conn: uint64(c.Broker.ID)})
 		}
 	}
+	w.replies = append(w.replies, p.Replies...)
 	var results []planner.Result
 	for _, write := range p.Writes {
 		w.written++
@@ -146,5 +148,47 @@ func BenchmarkAlterPartition100000(b *testing.B) {
 	}
 	if w.written != int(token) {
 		b.Fatal(w.written, token)
+	}
+}
+
+// All that a controlled shutdown of a broker with 60,000 replicas, 20,000 of them leaders, costs the loop until it is answered and the
+// others know.
+func BenchmarkShutdown100000(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		w := &atOnce{m: planner.New()}
+		w.step(benchClaimed())
+		w.steps, w.written, w.replies = 0, 0, nil
+		b.StartTimer()
+		w.step(planner.Call{Token: 1, Body: planner.ControlledShutdown{Broker: benchBrokers, BrokerEpoch: 100 + benchBrokers}})
+		if w.written != 60_000 || len(w.replies) != 1 {
+			b.Fatal(w.written, "states were written,", len(w.replies), "answers")
+		}
+		b.ReportMetric(float64(w.steps), "steps")
+	}
+}
+
+// All that a preferred election of 50,000 partitions costs the loop until it is answered. The other 50,000 are led as they should be.
+func BenchmarkPreferred50000(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		w, c := &atOnce{m: planner.New()}, benchClaimed()
+		var ids []partition.ID
+		for i := range c.States {
+			if s := &c.States[i]; i%2 == 0 {
+				s.State.Leader = s.State.ISR[1]
+				ids = append(ids, s.ID)
+			}
+		}
+		w.step(c)
+		w.steps, w.written = 0, 0
+		b.StartTimer()
+		w.step(planner.Call{Token: 1, Body: planner.ElectLeaders{Type: planner.Preferred, Partitions: ids, Timeout: 60_000}})
+		if w.written != 50_000 || len(w.replies) != 1 {
+			b.Fatal(w.written, "states were written,", len(w.replies), "answers")
+		}
+		b.ReportMetric(float64(w.steps), "steps")
 	}
 }

@@ -71,22 +71,20 @@ func (m *Machine) brokerUp(b cluster.Broker) {
 	m.ledgers[b.ID] = l
 	m.remind(b.ID, l)
 	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-		id := partition.ID{Topic: t.Name, Number: p.Number}
 		switch {
 		case t.Deleting:
-			l.gone[id] = struct{}{} // it may be the same process as before, with what it knew
+			l.gone[partition.ID{Topic: t.Name, Number: p.Number}] = struct{}{} // it may be the same process as before, with what it knew
 		case p.Known:
-			l.um[id] = struct{}{}
+			l.um.Add(p.Slot())
 		}
 	})
-	hosted := m.im.PartitionsOn(b.ID)
-	for _, id := range hosted {
-		if p := m.im.Partition(id); p.Known && !m.im.Topic(id.Topic).Deleting {
-			l.lai[id] = m.isNewOn(b.ID, id, p)
-			m.announceMetadata(id)
+	for slot := range m.im.HostedBy(b.ID).All() {
+		if t, p := m.im.At(slot); p.Known && !t.Deleting {
+			l.addLAI(slot, m.isNewOn(b.ID, m.im.ID(slot), p))
 		}
 	}
-	m.unproveAll(l, hosted)
+	m.announceHosted(b.ID)
+	l.unproven = m.im.HostedBy(b.ID).Clone()
 	m.holdBack(b.ID, l)
 	m.touchAllOn(b.ID)
 	for id, d := range m.dismissals {
@@ -107,9 +105,7 @@ func (m *Machine) brokerGone(id int32) {
 		m.remember(id, l)
 	}
 	delete(m.ledgers, id)
-	for _, pid := range m.im.PartitionsOn(id) {
-		m.announceMetadata(pid)
-	}
+	m.announceHosted(id)
 	m.touchAllOn(id)
 	m.noteBroker(id, "is gone")
 }
@@ -128,9 +124,9 @@ func (m *Machine) logDirFailed(e LogDirFailed) {
 		if l == nil {
 			continue
 		}
-		for _, id := range m.im.PartitionsOn(b) {
-			if p := m.im.Partition(id); p.Known {
-				l.addLAI(id, false)
+		for slot := range m.im.HostedBy(b).All() {
+			if _, p := m.im.At(slot); p.Known {
+				l.addLAI(slot, false)
 			}
 		}
 		m.noteBroker(b, "reported a failed log directory")

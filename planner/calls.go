@@ -82,8 +82,8 @@ func (m *Machine) failCalls() {
 			it.call.abort(m)
 		}
 	}
-	for _, id := range sorted(m.inflight) {
-		if c := m.inflight[id]; c.alter != nil {
+	for slot := range m.inflight.slots.All() {
+		if c := m.inflight.changes[slot]; c.alter != nil {
 			c.alter.call.abort(m)
 		}
 	}

@@ -36,6 +36,7 @@ func (m *Machine) claim(c Claimed) {
 	for _, t := range eldest {
 		m.intakeTopic(t, states)
 	}
+	m.im.Renumber()
 	m.setUnreadable(scopeBrokers, c.BadBrokers)
 	m.liveGen++
 	for _, b := range c.Brokers {
@@ -44,9 +45,8 @@ func (m *Machine) claim(c Claimed) {
 	clear(m.registered) // when these did nobody has seen
 	m.repairAll()
 	m.legacyRead(c.Reassigning)
-	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
-		m.touch(partition.ID{Topic: t.Name, Number: p.Number})
-	})
+	m.dirty = cluster.Slots{}
+	m.im.Each(func(_ *cluster.Topic, p *cluster.Partition) { m.dirty.Add(p.Slot()) })
 	m.note(Note{Kind: NoteBroker, Broker: -1, Text: fmt.Sprintf("claimed at %v: %d brokers, %d topics, %d partitions",
 		c.Fence, len(c.Brokers), m.im.TopicCount(), m.im.PartitionCount())})
 }

@@ -310,12 +310,10 @@ func (m *Machine) topicReady(name string, written Millis) bool {
 	if m.now-written >= m.set.ToldWait {
 		return true
 	}
-	for _, p := range m.im.Topic(name).Partitions {
-		id := partition.ID{Topic: name, Number: p.Number}
-		for _, l := range m.ledgers {
-			if l.up && !l.knowsOf(id) {
-				return false
-			}
+	t := m.im.Topic(name)
+	for i := range t.Partitions {
+		if !m.allKnowOf(&t.Partitions[i]) {
+			return false
 		}
 	}
 	return true

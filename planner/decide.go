@@ -12,6 +12,7 @@ import (
 // change is a state write under way.
 type change struct {
 	id       partition.ID
+	slot     int32
 	next     partition.State
 	from     partition.State
 	strategy partition.Strategy
@@ -39,7 +40,7 @@ func (m *Machine) decide(id partition.ID) {
 		m.forgetRescue(id)
 		delete(m.overdue, id)
 		return
-	case m.inflight[id] != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
+	case m.inflight.of(p) != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
 		m.postponed(id)
 		return
 	case m.namesBaton(p.Assignment.Replicas):
@@ -87,7 +88,7 @@ func (m *Machine) decide(id partition.ID) {
 		delete(m.overdue, id)
 		return
 	}
-	c := &change{id: id, next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
+	c := &change{id: id, slot: p.Slot(), next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
 		from: p.State, strategy: why, view: m.im.View(), wanted: wanted}
 	if wanted != nil && wanted.named != nil {
 		in.Chosen = &wanted.named.ID
@@ -111,7 +112,7 @@ func (m *Machine) initialise(id partition.ID, p *cluster.Partition) {
 	if !ok {
 		return
 	}
-	c := &change{id: id, next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
+	c := &change{id: id, slot: p.Slot(), next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
 		from: partition.State{LeaderAndISR: in.Current}, strategy: partition.Initial, view: m.im.View()}
 	c.decision.Replicas = partition.Consider(in, first)
 	m.propose(c)
@@ -157,7 +158,8 @@ func (m *Machine) propose(c *change) {
 		m.plan.Resign = fmt.Sprintf("about to write %v: %v over %v: %s", c.id, c.next, c.from, why)
 		return
 	}
-	m.inflight[c.id] = c
+	m.inflight.add(c)
+	m.bodies = nil // they may name a state that ZooKeeper is about to have no more
 	if p.Known {
 		m.write(SetState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
 	} else {
@@ -188,15 +190,10 @@ func breaks(p *cluster.Partition, c *change) string {
 
 // stateCommitted takes in the outcome of a state write.
 func (m *Machine) stateCommitted(c *change, r Result) {
-	if m.inflight[c.id] != c {
-		return // the topic has gone and come back meanwhile
+	if !m.inflight.remove(c) {
+		return // the topic has gone, and perhaps come back, meanwhile
 	}
-	delete(m.inflight, c.id)
-	p := m.im.Partition(c.id)
-	if p == nil {
-		m.refuseWaiting(c.id, c)
-		return
-	}
+	_, p := m.im.At(c.slot)
 	if f := r.Found; r.Outcome == Conflict && f.Exists && f.Bad == "" && f.State.PartitionEpoch > c.next.PartitionEpoch &&
 		f.State.ControllerEpoch == m.fence.Epoch && f.State.SameContent(c.next.LeaderAndISR) {
 		// It is our own write that is there: to take it for somebody else's would let it
@@ -253,18 +250,18 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 		m.announceMetadata(c.id)
 	case isNew:
 		delete(m.bump, c.id)
-		m.newEpoch(c.id, p)
+		m.newEpoch(p)
 		// Kafka tells only the ISR of a new partition and the others when they register; one
 		// that has registered while the write was under way would never hear of it.
 		for _, b := range p.Assignment.Replicas {
 			if l := m.ledgers[b]; l != nil && !m.im.Leaving(b) {
-				l.addLAI(c.id, true)
+				l.addLAI(c.slot, true)
 			}
 		}
 		m.announceMetadata(c.id)
 	default:
 		delete(m.bump, c.id)
-		m.newEpoch(c.id, p)
+		m.newEpoch(p)
 		m.announceLeadership(c.id, p)
 		m.stopLeavingFollowers(c, p)
 	}
@@ -289,8 +286,8 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 func (m *Machine) stopLeavingFollowers(c *change, p *cluster.Partition) {
 	for _, b := range p.Told().Replicas {
 		if l := m.ledgers[b]; l != nil && m.im.Leaving(b) && b != p.State.Leader && b != c.from.Leader {
-			delete(l.lai, c.id)
-			l.sr[c.id] = struct{}{}
+			l.dropLAI(c.slot)
+			l.sr.Add(c.slot)
 		}
 	}
 }
@@ -358,7 +355,7 @@ func (m *Machine) refreshed(s StateRead) {
 	if p == nil || !p.Known && !asked {
 		return // it was asked for a topic of the same name that is gone
 	}
-	if c := m.inflight[s.ID]; c != nil { // the write's own outcome is newer, if it has one
+	if c := m.inflight.of(p); c != nil { // the write's own outcome is newer, if it has one
 		c.missed = c.missed || s.State.PartitionEpoch > p.State.PartitionEpoch
 	} else if !overtaken && !m.im.Topic(s.ID.Topic).Deleting {
 		m.adopt(p, s)
@@ -367,4 +364,36 @@ func (m *Machine) refreshed(s StateRead) {
 		m.touch(s.ID) // an election may have waited for this
 	}
 	m.wakeWaiting(s.ID)
+}
+
+// flights are the state writes under way, one for a partition at the most.
+type flights struct {
+	slots   cluster.Slots
+	changes []*change // by slot
+}
+
+// of returns the change under way for a partition, nil if there is none.
+func (f *flights) of(p *cluster.Partition) *change {
+	if !f.slots.Has(p.Slot()) {
+		return nil
+	}
+	return f.changes[p.Slot()]
+}
+
+func (f *flights) add(c *change) {
+	if n := int(c.slot) + 1 - len(f.changes); n > 0 {
+		f.changes = append(f.changes, make([]*change, n)...)
+	}
+	f.slots.Add(c.slot)
+	f.changes[c.slot] = c
+}
+
+// remove reports whether the change was under way still.
+func (f *flights) remove(c *change) bool {
+	if !f.slots.Has(c.slot) || f.changes[c.slot] != c {
+		return false
+	}
+	f.slots.Remove(c.slot)
+	f.changes[c.slot] = nil
+	return true
 }

@@ -193,12 +193,13 @@ func (m *Machine) confirmMarker(d *deletion) {
 func (m *Machine) bury(d *deletion, t *cluster.Topic) {
 	t.Deleting = true
 	t.Held = m.heldReason(t)
+	m.bodies = nil
 	d.waits, d.open = "", map[replica]removalAsked{}
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
 		id := partition.ID{Topic: t.Name, Number: p.Number}
 		for _, l := range m.ledgers {
-			l.forget(id)
+			l.forget(id, p.Slot())
 			l.gone[id] = struct{}{}
 		}
 		m.goneUnheard(id)
@@ -289,7 +290,7 @@ func (m *Machine) clean(d *deletion, t *cluster.Topic) {
 		return
 	}
 	for i := range t.Partitions {
-		if m.inflight[partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}] != nil {
+		if m.inflight.of(&t.Partitions[i]) != nil {
 			return // its outcome has us look again
 		}
 	}

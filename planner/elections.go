@@ -137,7 +137,7 @@ func (m *Machine) screen(e *election, id partition.ID) bool {
 		m.settleElection(e, id, why)
 		return true
 	}
-	if m.inflight[id] == nil && m.notNeeded(e, p) {
+	if m.inflight.of(p) == nil && m.notNeeded(e, p) {
 		m.settleElection(e, id, &refusal{kerr.ElectionNotNeeded, ""})
 		return true
 	}
@@ -426,12 +426,20 @@ func (m *Machine) toldOf(e *election) bool {
 		e.telling = nil
 	}
 	for n := len(e.telling); n > 0; n-- {
-		for _, l := range m.ledgers {
-			if l.up && !l.knowsOf(e.telling[n-1]) {
-				return false
-			}
+		if p := m.im.Partition(e.telling[n-1]); p != nil && !m.allKnowOf(p) {
+			return false
 		}
 		e.telling = e.telling[:n-1]
+	}
+	return true
+}
+
+// allKnowOf reports whether nothing about a partition is left to be told to brokers that listen.
+func (m *Machine) allKnowOf(p *cluster.Partition) bool {
+	for _, l := range m.ledgers {
+		if l.up && !l.knowsOf(p.Slot()) {
+			return false
+		}
 	}
 	return true
 }

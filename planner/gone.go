@@ -11,8 +11,9 @@ import (
 // same name.
 func (m *Machine) metadataGone(b *cluster.Broker, l *ledger) Request {
 	r := m.updateMetadata(b, l, nil)
+	r.Body = 0
 	l.out.gone = map[partition.ID]bool{}
-	for _, id := range m.limit(sorted(l.gone)) {
+	for _, id := range limited(m, sorted(l.gone)) {
 		delete(l.gone, id)
 		l.out.gone[id] = true
 		topic, state := m.im.Topic(id.Topic), PartitionState{Number: id.Number}

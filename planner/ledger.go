@@ -14,9 +14,10 @@ type ledger struct {
 	epoch epoch.Broker
 	conn  uint64
 	up    bool
-	lai   map[partition.ID]bool // LeaderAndIsr to send; the value is isNew, sticky
-	um    map[partition.ID]struct{}
-	sr    map[partition.ID]struct{} // StopReplica without delete
+	lai   cluster.Slots // LeaderAndIsr to send
+	isNew cluster.Slots // those of lai that are to be told as new; sticky
+	um    cluster.Slots
+	sr    cluster.Slots // StopReplica without delete
 	// gone are partitions of topics that are deleted, or about to be: the broker is to
 	// forget them before it hears anything else.
 	gone map[partition.ID]struct{}
@@ -34,14 +35,15 @@ type ledger struct {
 	// later holds partitions that the broker would not take in: each waits by itself, so
 	// that one of them does not keep the broker from hearing of the others.
 	later map[partition.ID]wait
-	// unproven holds partitions that this incarnation may not join the ISR of yet: 0 until
-	// it has answered a LeaderAndIsr, then when its proof is complete.
-	unproven map[partition.ID]Millis
+	// unproven holds partitions that this incarnation may not join the ISR of yet; of those answered it has taken in a LeaderAndIsr, so
+	// that their proofs will be complete.
+	unproven, answered cluster.Slots
+	proofs             []proof
 	// doubt is when metadata that may have been overwritten by a frame of a broken
 	// connection is sent again: brokers put UpdateMetadata in no order but that of its
 	// arrival, and a frame that was on its way may arrive after its successor.
 	doubt   Millis
-	doubted map[partition.ID]bool
+	doubted []partition.ID
 	// revived holds partitions of which a LeaderAndIsr was lost with its connection, until
 	// when it may still arrive and make a log that was deleted meanwhile anew.
 	revived map[partition.ID]Millis
@@ -61,9 +63,10 @@ type wait struct {
 type outstanding struct {
 	seq   uint64
 	kind  RequestKind
-	items map[partition.ID]bool
-	named []partition.ID // LeaderAndIsr: all that it names, forgotten ones too
-	opens bool           // LeaderAndIsr: it only has logs opened
+	items cluster.Slots
+	isNew cluster.Slots
+	named []TopicStates // LeaderAndIsr, UpdateMetadata: all that it names, forgotten ones too
+	opens bool          // LeaderAndIsr: it only has logs opened
 	live  uint64
 	knows map[int32]bool
 	// removals: the request is a StopReplica with delete, items is empty then.
@@ -73,25 +76,36 @@ type outstanding struct {
 
 func newLedger(e epoch.Broker) *ledger {
 	return &ledger{
-		epoch: e, lai: map[partition.ID]bool{}, um: map[partition.ID]struct{}{}, sr: map[partition.ID]struct{}{},
-		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{}, unproven: map[partition.ID]Millis{},
+		epoch:    e,
+		removals: map[partition.ID]*removal{}, gone: map[partition.ID]struct{}{}, later: map[partition.ID]wait{},
 		revived: map[partition.ID]Millis{}, held: map[partition.ID]*heldBack{},
 	}
 }
 
-func (l *ledger) addLAI(id partition.ID, isNew bool) { l.lai[id] = l.lai[id] || isNew }
+func (l *ledger) addLAI(slot int32, isNew bool) {
+	l.lai.Add(slot)
+	if isNew {
+		l.isNew.Add(slot)
+	}
+}
+
+func (l *ledger) dropLAI(slot int32) {
+	l.lai.Remove(slot)
+	l.isNew.Remove(slot)
+}
 
 // forget drops what was still to be told of a partition, but not that it is gone and that
 // its log is to be deleted: a broker must hear so before the name comes back.
-func (l *ledger) forget(id partition.ID) {
-	delete(l.lai, id)
-	delete(l.um, id)
-	delete(l.sr, id)
+func (l *ledger) forget(id partition.ID, slot int32) {
+	l.dropLAI(slot)
+	l.um.Remove(slot)
+	l.sr.Remove(slot)
 	delete(l.later, id)
-	delete(l.unproven, id)
+	l.unproven.Remove(slot)
 	delete(l.held, id)
 	if l.out != nil {
-		delete(l.out.items, id)
+		l.out.items.Remove(slot)
+		l.out.isNew.Remove(slot)
 	}
 }
 
@@ -100,15 +114,14 @@ func (l *ledger) untell() {
 	if l.out == nil {
 		return
 	}
-	for id, isNew := range l.out.items {
-		switch l.out.kind {
-		case LeaderAndISR:
-			l.addLAI(id, isNew)
-		case UpdateMetadata:
-			l.um[id] = struct{}{}
-		case StopReplica:
-			l.sr[id] = struct{}{}
-		}
+	switch l.out.kind {
+	case LeaderAndISR:
+		l.lai.AddAll(&l.out.items)
+		l.isNew.AddAll(&l.out.isNew)
+	case UpdateMetadata:
+		l.um.AddAll(&l.out.items)
+	case StopReplica:
+		l.sr.AddAll(&l.out.items)
 	}
 	l.putBack(0)
 	for id := range l.out.gone {
@@ -125,7 +138,7 @@ func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
 	}
 	for _, b := range p.Told().Replicas {
 		if l := m.ledgers[b]; l != nil {
-			l.addLAI(id, m.isNewOn(b, id, p))
+			l.addLAI(p.Slot(), m.isNewOn(b, id, p))
 			delete(l.later, id)
 		}
 	}
@@ -134,25 +147,31 @@ func (m *Machine) announceLeadership(id partition.ID, p *cluster.Partition) {
 
 // announceMetadata has all brokers told of a partition's state, if it has one.
 func (m *Machine) announceMetadata(id partition.ID) {
-	if p := m.im.Partition(id); p == nil || !p.Known || m.im.Topic(id.Topic).Deleting {
+	p := m.im.Partition(id)
+	if p == nil || !p.Known || m.im.Topic(id.Topic).Deleting {
 		return // it would be an empty request to everybody
 	}
+	m.bodies = nil
 	for _, l := range m.ledgers {
-		l.um[id] = struct{}{}
+		l.um.Add(p.Slot())
+	}
+}
+
+// announceHosted has all brokers told of the states of what a broker hosts.
+func (m *Machine) announceHosted(broker int32) {
+	var news cluster.Slots
+	for slot := range m.im.HostedBy(broker).All() {
+		if t, p := m.im.At(slot); p.Known && !t.Deleting {
+			news.Add(slot)
+		}
+	}
+	m.bodies = nil
+	for _, l := range m.ledgers {
+		l.um.AddAll(&news)
 	}
 }
 
 // knowsOf reports whether nothing about the partition is left to be told.
-func (l *ledger) knowsOf(id partition.ID) bool {
-	_, lai := l.lai[id]
-	_, um := l.um[id]
-	if lai || um {
-		return false
-	}
-	if l.out != nil {
-		if _, ok := l.out.items[id]; ok {
-			return false
-		}
-	}
-	return true
+func (l *ledger) knowsOf(slot int32) bool {
+	return !l.lai.Has(slot) && !l.um.Has(slot) && (l.out == nil || !l.out.items.Has(slot))
 }

@@ -31,11 +31,13 @@ type Machine struct {
 	overdue map[partition.ID]*Trigger
 
 	// dirty partitions are looked at again before the step ends.
-	dirty map[partition.ID]struct{}
+	dirty cluster.Slots
+	// dirtyGone are those that are not there any more.
+	dirtyGone map[partition.ID]struct{}
 	// retry holds partitions whose write failed, until when.
 	retry map[partition.ID]Millis
 	// inflight is the one write under way for a partition; it is decided again after it.
-	inflight map[partition.ID]*change
+	inflight flights
 	// conflicts counts, in a row, writes that found another version.
 	conflicts map[partition.ID]int
 	// bump marks initialised partitions whose assignment was repaired or changed by a
@@ -63,6 +65,8 @@ type Machine struct {
 	asked   map[string]bool
 
 	liveGen  uint64 // grows with every change of the list of live brokers
+	live     liveList
+	bodies   []*body // what brokers were told last by UpdateMetadata, until it is outdated
 	ledgers  map[int32]*ledger
 	waiting  map[partition.ID][]*alterItem
 	unread   []*alterItem // of partitions that cannot be read or fenced yet, answered with the next tick
@@ -128,8 +132,8 @@ func (m *Machine) reset() {
 	plan, seq := m.plan, m.seq // Results of an earlier role must never be taken for this one's
 	*m = Machine{
 		plan: plan, seq: seq, now: m.now, event: m.event, im: cluster.NewImage(nil),
-		dirty: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{}, overdue: map[partition.ID]*Trigger{},
-		inflight: map[partition.ID]*change{}, conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
+		dirtyGone: map[partition.ID]struct{}{}, retry: map[partition.ID]Millis{}, overdue: map[partition.ID]*Trigger{},
+		conflicts: map[partition.ID]int{}, bump: map[partition.ID]partition.Strategy{},
 		writes: map[uint64]func(Result){}, measurements: map[uint64]*measurement{}, topicWrites: map[string]uint64{}, fresh: map[string]cluster.TopicID{}, creating: map[string]bool{},
 		deleting: map[string]bool{}, deletions: map[string]*deletion{}, lookAt: map[string]struct{}{}, graves: map[string]grave{},
 		wanted: map[partition.ID][]*election{}, badTopics: map[string]string{}, sameID: map[string]TopicRead{}, unreadable: map[string][]Bad{},
@@ -160,6 +164,11 @@ func (m *Machine) Step(now Millis, ev Event) Plan {
 	m.now = now
 	m.plan = Plan{}
 	m.event, m.because, m.cause = ev, m.because[:0], nil
+	switch ev.(type) {
+	case ChannelUp, BrokerReplied, Continue: // change nothing that brokers are told, or say so
+	default:
+		m.bodies = nil
+	}
 	if c, ok := ev.(Claimed); ok {
 		m.claim(c)
 	} else if m.active {
@@ -234,17 +243,12 @@ func (m *Machine) handle(ev Event) {
 func (m *Machine) settle() {
 	m.rebalanceStep()
 	m.feedElections()
-	ids := make([]partition.ID, 0, len(m.dirty))
-	for id := range m.dirty {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, partition.Compare)
-	clear(m.dirty)
-	for _, id := range ids {
-		m.decide(id)
+	looked := m.takeDirty()
+	for _, d := range looked {
+		m.decide(d.id)
 	}
 	m.measureQueued()
-	m.reassignTopics(ids)
+	m.reassignTopics(looked)
 	clear(m.unclean)
 	m.settleDeletions()
 	m.settleCalls()
@@ -252,19 +256,56 @@ func (m *Machine) settle() {
 	m.tell()
 }
 
-func (m *Machine) touch(id partition.ID) { m.dirty[id] = struct{}{} }
+// looked is a partition that is looked at; gone if it is not there any more.
+type looked struct {
+	id   partition.ID
+	slot int32
+	gone bool
+}
 
-func (m *Machine) touchAllOn(broker int32) {
-	for _, id := range m.im.PartitionsOn(broker) {
-		m.touch(id)
+// takeDirty returns the partitions to look at, by topic and number.
+func (m *Machine) takeDirty() []looked {
+	out := m.byName(&m.dirty)
+	for id := range m.dirtyGone {
+		if m.im.Partition(id) == nil { // else another one of that name came in the same step, and is dirty itself
+			out = append(out, looked{id: id, gone: true})
+		}
+	}
+	if len(m.dirtyGone) > 0 {
+		slices.SortFunc(out, compareLooked)
+	}
+	m.dirty = cluster.Slots{}
+	clear(m.dirtyGone)
+	return out
+}
+
+// byName returns partitions by topic and number. As a claim numbers slots in that order, there is little to sort.
+func (m *Machine) byName(slots *cluster.Slots) []looked {
+	out := make([]looked, 0, slots.Len())
+	for slot := range slots.All() {
+		out = append(out, looked{id: m.im.ID(slot), slot: slot})
+	}
+	slices.SortFunc(out, compareLooked)
+	return out
+}
+
+func compareLooked(a, b looked) int { return partition.Compare(a.id, b.id) }
+
+func (m *Machine) touch(id partition.ID) {
+	if p := m.im.Partition(id); p != nil {
+		m.dirty.Add(p.Slot())
+	} else {
+		m.dirtyGone[id] = struct{}{}
 	}
 }
 
+func (m *Machine) touchAllOn(broker int32) { m.dirty.AddAll(m.im.HostedBy(broker)) }
+
 // touchLeaderless has every partition that nobody leads looked at again.
 func (m *Machine) touchLeaderless() {
-	m.im.Each(func(t *cluster.Topic, p *cluster.Partition) {
+	m.im.Each(func(_ *cluster.Topic, p *cluster.Partition) {
 		if !p.Known || p.State.Leader == isr.NoLeader {
-			m.touch(partition.ID{Topic: t.Name, Number: p.Number})
+			m.dirty.Add(p.Slot())
 		}
 	})
 }

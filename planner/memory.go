@@ -161,10 +161,8 @@ func Resume(mem Memory) (*Machine, Plan) {
 			m.badTopics[t.Name] = t.Bad
 		}
 		m.im.PutTopic(t.Topic)
-		for i := range t.Partitions {
-			m.touch(partition.ID{Topic: t.Name, Number: t.Partitions[i].Number})
-		}
 	}
+	m.im.Each(func(_ *cluster.Topic, p *cluster.Partition) { m.dirty.Add(p.Slot()) })
 	m.settle()
 	return m, m.plan
 }

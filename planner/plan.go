@@ -208,12 +208,12 @@ type Request struct {
 	Seq             uint64
 	ControllerID    int32
 	ControllerEpoch epoch.Controller
-	Topics          []TopicStates    // one entry a topic, sorted
-	Delete          bool             // StopReplica: the logs of all of them go, too
-	Live            []cluster.Broker // UpdateMetadata: the whole live list, Baton included; LeaderAndIsr: the leaders named
-	// Body: UpdateMetadata requests with the same Body, not 0, carry the same Topics and Live, so their bytes differ in header,
-	// controller and broker epoch only.
+	Topics          []TopicStates // one entry a topic, sorted
+	Delete          bool          // StopReplica: the logs of all of them go, too
+	// Body: UpdateMetadata: requests with the same Body, not 0, carry the same Topics and Live, so their bytes differ in header, controller
+	// and broker epoch only.
 	Body uint64
+	Live []cluster.Broker // UpdateMetadata: the whole live list, Baton included; LeaderAndIsr: the leaders named
 }
 
 // TopicStates groups partitions by topic, as the requests do.

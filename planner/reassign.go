@@ -81,7 +81,7 @@ func (m *Machine) assignmentChanged(id partition.ID, before, after *cluster.Part
 	}
 	for _, b := range partition.Unneeded(is, was) {
 		if l := m.ledgers[b]; l != nil {
-			l.addLAI(id, true)
+			l.addLAI(after.Slot(), true)
 		}
 	}
 }
@@ -159,8 +159,8 @@ func (m *Machine) dismiss(id partition.ID, p *cluster.Partition) {
 		switch x := d.brokers[b]; {
 		case slices.Contains(told.Replicas, b): // needed after all
 			if l := m.ledgers[b]; l != nil && (x.on != nil || x.done) {
-				if _, due := l.lai[id]; due {
-					l.lai[id] = true // its log may be gone already
+				if l.lai.Has(p.Slot()) {
+					l.addLAI(p.Slot(), true) // its log may be gone already
 				}
 			}
 			delete(d.brokers, b)
@@ -228,13 +228,12 @@ func (m *Machine) reassignTick() {
 	}
 }
 
-// reassignTopics makes the topic rewrites that reassignments are due, one for a topic. ids
-// are the partitions that were looked at, in order.
-func (m *Machine) reassignTopics(ids []partition.ID) {
+// reassignTopics makes the topic rewrites that reassignments are due, one for a topic, of the partitions that were looked at.
+func (m *Machine) reassignTopics(at []looked) {
 	last := ""
-	for _, id := range ids {
-		if id.Topic != last && m.reassigns(id) {
-			last = id.Topic
+	for _, d := range at {
+		if d.id.Topic != last && m.reassigns(d) {
+			last = d.id.Topic
 			m.reassignTopic(last)
 		}
 	}
@@ -243,9 +242,13 @@ func (m *Machine) reassignTopics(ids []partition.ID) {
 
 // reassigns reports whether a partition may be a reason to rewrite its topic: most never
 // are, and a topic may have many.
-func (m *Machine) reassigns(id partition.ID) bool {
-	p := m.im.Partition(id)
-	return p != nil && p.Assignment.Reassigning() || len(m.moves[id.Topic]) > 0 || len(m.legacy.topics[id.Topic]) > 0
+func (m *Machine) reassigns(d looked) bool {
+	if !d.gone {
+		if _, p := m.im.At(d.slot); p.Assignment.Reassigning() {
+			return true
+		}
+	}
+	return len(m.moves[d.id.Topic]) > 0 || len(m.legacy.topics[d.id.Topic]) > 0
 }
 
 // reassignTopic puts everything that can be written now into one rewrite of the topic
@@ -263,7 +266,7 @@ func (m *Machine) reassignTopic(name string) {
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
 		id := partition.ID{Topic: name, Number: p.Number}
-		if p.Assignment.Reassigning() && m.inflight[id] == nil && m.bump[id] == "" &&
+		if p.Assignment.Reassigning() && m.inflight.of(p) == nil && m.bump[id] == "" &&
 			p.Assignment.Settled(p.State.LeaderAndISR) && m.im.HasLeader(p) && m.removed(id, p) {
 			parts[i].Assignment, changed = partition.Assignment{Replicas: p.Assignment.Target()}, true
 		}
@@ -295,8 +298,8 @@ func (m *Machine) topicStale(t *cluster.Topic) bool {
 // movable reports whether a partition's assignment may change now. While a state write is
 // under way the ISR is not known for certain; and a reassignment that has settled ends
 // first, as its removed replicas may be gone already.
-func (m *Machine) movable(id partition.ID, p *cluster.Partition) bool {
-	return m.inflight[id] == nil && !m.namesBaton(p.Assignment.Replicas) && !p.Assignment.Settled(p.State.LeaderAndISR)
+func (m *Machine) movable(p *cluster.Partition) bool {
+	return m.inflight.of(p) == nil && !m.namesBaton(p.Assignment.Replicas) && !p.Assignment.Settled(p.State.LeaderAndISR)
 }
 
 // keepsRecords reports whether at least one replica of an assignment has every record: the

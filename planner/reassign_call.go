@@ -127,7 +127,7 @@ func (m *Machine) startMoves(t *cluster.Topic, parts []PartitionRead) (written [
 		switch {
 		case !it.call.open[it.index]:
 			continue
-		case p != nil && (!m.movable(it.ID, p) || !parts[i].Assignment.Equal(p.Assignment)):
+		case p != nil && (!m.movable(p) || !parts[i].Assignment.Equal(p.Assignment)):
 			wait = append(wait, it)
 			continue
 		}

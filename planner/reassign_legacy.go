@@ -88,7 +88,7 @@ func (m *Machine) startLegacy(t *cluster.Topic, parts []PartitionRead) (changed 
 				}
 				continue
 			}
-			if !now.Equal(p.Assignment) || !m.movable(id, p) {
+			if !now.Equal(p.Assignment) || !m.movable(p) {
 				continue
 			}
 			next := now.ReassignTo(target)

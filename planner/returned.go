@@ -92,24 +92,24 @@ func (m *Machine) openable(broker int32, l *ledger) []partition.ID {
 			m.acquit(broker, id)
 			continue
 		}
-		if _, um := l.um[id]; um || h.opened || m.inflight[id] != nil || m.im.Broker(p.State.Leader) == nil || l.removals[id] != nil || m.im.Topic(id.Topic).Held != "" {
+		if l.um.Has(p.Slot()) || h.opened || m.inflight.of(p) != nil || m.im.Broker(p.State.Leader) == nil || l.removals[id] != nil || m.im.Topic(id.Topic).Held != "" {
 			continue
 		}
 		ids = append(ids, id)
 	}
-	return m.limit(ids)
+	return limited(m, ids)
 }
 
 // openLogs is a LeaderAndIsr that names no leader.
 func (m *Machine) openLogs(b *cluster.Broker, l *ledger, ids []partition.ID) Request {
 	r := m.request(LeaderAndISR, b, l)
-	l.out.named, l.out.opens = ids, true
 	for _, id := range ids {
 		p := m.im.Partition(id)
 		state := p.State
 		state.Leader = isr.NoLeader
 		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: state, Assignment: p.Told()})
 	}
+	l.out.named, l.out.opens = r.Topics, true
 	return r
 }
 
@@ -120,7 +120,7 @@ func (m *Machine) logsOpened(e BrokerReplied, l *ledger, out *outstanding) {
 		codes[p.ID] = p.Code
 	}
 	ask := Ask{Broker: *m.im.Broker(e.Broker)}
-	for _, id := range out.named {
+	for id := range partitionsOf(out.named) {
 		p, h := m.im.Partition(id), l.held[id]
 		if p == nil || h == nil {
 			continue

@@ -41,16 +41,16 @@ type BrokerStats struct {
 
 // Stats counts anew; the cost is proportional to the number of partitions.
 func (m *Machine) Stats() Stats {
-	st := Stats{Topics: m.im.TopicCount(), Brokers: map[int32]BrokerStats{}, Inflight: len(m.inflight)}
+	st := Stats{Topics: m.im.TopicCount(), Brokers: map[int32]BrokerStats{}, Inflight: m.inflight.slots.Len()}
 	for _, t := range m.im.Topics() {
 		for i := range t.Partitions {
 			st.count(m, t, &t.Partitions[i])
 		}
 	}
 	for id, l := range m.ledgers {
-		untold := max(len(l.lai), len(l.um), len(l.removals), len(l.gone))
+		untold := max(l.lai.Len(), l.um.Len(), len(l.removals), len(l.gone))
 		if l.out != nil {
-			untold = max(untold, len(l.out.items), len(l.out.removals), len(l.out.gone))
+			untold = max(untold, l.out.items.Len(), len(l.out.removals), len(l.out.gone))
 		}
 		st.Brokers[id] = BrokerStats{Connected: l.up, Untold: untold, Requests: m.due(l)}
 	}
@@ -70,7 +70,7 @@ func (m *Machine) Stats() Stats {
 // and one of each kind that would follow.
 func (m *Machine) due(l *ledger) int {
 	n := 0
-	for _, waits := range []bool{l.out != nil, len(l.lai) > 0, len(l.um) > 0 || len(l.gone) > 0 || l.live != m.liveGen, len(l.sr) > 0, len(l.removals) > 0} {
+	for _, waits := range []bool{l.out != nil, l.lai.Len() > 0, l.um.Len() > 0 || len(l.gone) > 0 || l.live != m.liveGen, l.sr.Len() > 0, len(l.removals) > 0} {
 		if waits {
 			n++
 		}

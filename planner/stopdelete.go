@@ -51,7 +51,9 @@ func (m *Machine) stopAndDelete(broker int32, id partition.ID, e epoch.Leader, d
 		r.again = old.again
 	}
 	l.removals[id] = r
-	delete(l.sr, id)
+	if p := m.im.Partition(id); p != nil {
+		l.sr.Remove(p.Slot())
+	}
 	return true
 }
 
@@ -65,13 +67,15 @@ func (r *removal) outlive(old *removal) {
 // removable returns the deletions that may go out now: Kafka's order tells a broker first
 // that the partition is gone, then to delete it (09.3).
 func (m *Machine) removable(broker int32, l *ledger) []partition.ID {
+	if len(l.removals) == 0 {
+		return nil
+	}
 	m.dropNeeded(broker, l)
 	ids := slices.DeleteFunc(sorted(l.removals), func(id partition.ID) bool {
-		_, um := l.um[id]
-		r := l.removals[id]
-		return um || r.again > m.now || l.revived[id] > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
+		p, r := m.im.Partition(id), l.removals[id]
+		return p != nil && l.um.Has(p.Slot()) || r.again > m.now || l.revived[id] > m.now || r.unlessNeeded() && m.topicWrites[id.Topic] != 0 // it may be needed in a moment
 	})
-	return m.limit(ids)
+	return limited(m, ids)
 }
 
 // deleteReplicas is a StopReplica of its own: up to v2 one flag holds for all of a request.
@@ -105,8 +109,8 @@ func (l *ledger) putBack(again Millis) {
 // replica is gone. What is to be deleted is asked for only when that frame must have been
 // handled, so that an answer means that no log is left.
 func (m *Machine) lostFrame(l *ledger) {
-	if l.out != nil {
-		for _, id := range l.out.named {
+	if l.out != nil && l.out.kind == LeaderAndISR {
+		for id := range partitionsOf(l.out.named) {
 			l.revived[id] = m.now + doubtAfter
 		}
 	}

@@ -218,10 +218,10 @@ func TestStopAndDeleteComesBeforeTheNextTopicOfThatName(t *testing.T) {
 func TestStopAndDeleteWaitsForALostLeaderAndISR(t *testing.T) {
 	w := newStopping(t)
 	id := partition.ID{Topic: "t"}
-	w.m.ledgers[2].addLAI(id, false)
+	w.m.ledgers[2].addLAI(w.m.im.Partition(id).Slot(), false)
 	w.step(Tick{})
 	w.want(2, "LeaderAndIsr t-0@3")
-	w.m.ledgers[2].forget(id)
+	w.m.ledgers[2].forget(id, w.m.im.Partition(id).Slot())
 	delete(w.last, 2)
 	w.step(ChannelDown{Broker: 2, Conn: 2})
 	w.step(ChannelUp{Broker: 2, Epoch: 11, Conn: 3})

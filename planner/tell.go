@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"iter"
+	"math"
 	"slices"
 
 	"baton/cluster"
@@ -32,25 +34,26 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 		return m.metadataGone(b, l), true
 	}
 	opens, removals := m.openable(b.ID, l), m.removable(b.ID, l)
-	ids, unknownLeader := m.sendable(b.ID, l)
-	m.dropStops(b.ID, l)
+	due, unknownLeader := m.sendable(b.ID, l)
 	switch {
 	case unknownLeader:
 		return m.updateMetadata(b, l, nil), true
-	case len(ids) > 0:
-		return m.leaderAndISR(b, l, ids), true
+	case len(due) > 0:
+		return m.leaderAndISR(b, l, due), true
 	case len(opens) > 0:
 		return m.openLogs(b, l, opens), true
 	case len(removals) > 0:
 		return m.deleteReplicas(b, l, removals), true
-	case len(l.um) > 0 || l.live != m.liveGen:
-		news := m.settled(l)
-		if len(news) == 0 && len(l.um) > 0 {
+	case l.um.Len() > 0 || l.live != m.liveGen:
+		news := m.news(l)
+		if news.sent.Len() == 0 && l.um.Len() > 0 {
 			return Request{}, false // all of it is being decided; the outcome brings it up
 		}
-		return m.updateMetadata(b, l, m.limit(news)), true
-	case len(l.sr) > 0 && m.now >= l.stopAgain:
-		return m.stopReplica(b, l), true
+		return m.updateMetadata(b, l, news), true
+	case l.sr.Len() > 0 && m.now >= l.stopAgain:
+		if m.dropStops(b.ID, l); l.sr.Len() > 0 {
+			return m.stopReplica(b, l), true
+		}
 	}
 	return Request{}, false
 }
@@ -60,32 +63,47 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 // more, ahead of the new ones. A broker that has not heard of everything yet is told a
 // topic as a whole: it would show its clients one without some of its partitions, and a
 // producer that counts them would send keys elsewhere.
-func (m *Machine) settled(l *ledger) []partition.ID {
-	ids, begun := sorted(l.um), map[string]bool{}
-	for _, id := range ids {
-		begun[id.Topic] = begun[id.Topic] || !l.whole && m.inflight[id] == nil
+func (m *Machine) settled(l *ledger) []looked {
+	var news cluster.Slots
+	last, most := (*cluster.Topic)(nil), m.most()
+	for slot := range l.um.AllBut(&m.inflight.slots) {
+		t, _ := m.im.At(slot)
+		if t != last && news.Len() >= most {
+			break
+		}
+		news.Add(slot)
+		if t != last && !l.whole {
+			for i := range t.Partitions {
+				if s := t.Partitions[i].Slot(); l.um.Has(s) {
+					news.Add(s)
+				}
+			}
+		}
+		last = t
 	}
-	return slices.DeleteFunc(ids, func(id partition.ID) bool { return m.inflight[id] != nil && !begun[id.Topic] })
+	return limited(m, m.byName(&news))
 }
 
 // sendable returns the LeaderAndIsr entries that may go out now, and whether one of
 // them names a leader that the broker has not heard of. Entries that no longer apply
-// are dropped; those whose leader is gone wait for the election.
-func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknownLeader bool) {
-	for _, id := range sorted(l.lai) {
-		t, p := m.im.Topic(id.Topic), m.im.Partition(id)
-		if p == nil || !p.Known || !slices.Contains(p.Told().Replicas, broker) {
-			delete(l.lai, id)
+// are dropped; those whose leader is gone wait for the election. So do those with a write
+// under way: ZooKeeper may already have more members than the image, and a restarted leader
+// that is told the older ISR would acknowledge records without them. The outcome of the write,
+// or the election that a lapsed leader causes, brings the entry back up.
+func (m *Machine) sendable(broker int32, l *ledger) (due []looked, unknownLeader bool) {
+	most := m.most()
+	for slot := range l.lai.AllBut(&m.inflight.slots) {
+		t, p := m.im.At(slot)
+		id := partition.ID{Topic: t.Name, Number: p.Number}
+		if !p.Known || !slices.Contains(p.Told().Replicas, broker) {
+			l.dropLAI(slot)
 			continue
 		}
 		if p.Broken != "" || t.Held != "" || m.holds(broker, l, id, p) || l.later[id].until > m.now || l.removals[id] != nil {
 			continue // not forgotten: that a replica is new must be said whenever it is told
 		}
 		leader := p.State.Leader
-		if m.inflight[id] != nil || leader == broker && m.im.Standing(p, broker) == partition.Lapsed {
-			// ZooKeeper may already have more members than the image: a restarted leader that
-			// is told the older ISR would acknowledge records without them. The outcome of the
-			// write, or the election that a lapsed leader causes, brings the entry back up.
+		if leader == broker && m.im.Standing(p, broker) == partition.Lapsed {
 			continue
 		}
 		if leader != isr.NoLeader && leader != broker {
@@ -94,26 +112,32 @@ func (m *Machine) sendable(broker int32, l *ledger) (ids []partition.ID, unknown
 			}
 			unknownLeader = unknownLeader || !l.knows[leader]
 		}
-		ids = append(ids, id)
+		if due = append(due, looked{id: id, slot: slot}); len(due) == most {
+			break
+		}
 	}
-	return m.limit(ids), unknownLeader
+	slices.SortFunc(due, compareLooked)
+	return due, unknownLeader
 }
 
 // dropStops forgets about stopping replicas that the broker is not to have any more.
 func (m *Machine) dropStops(broker int32, l *ledger) {
-	for id := range l.sr {
-		if p := m.im.Partition(id); p == nil || !slices.Contains(p.Told().Replicas, broker) {
-			delete(l.sr, id)
+	for slot := range l.sr.All() {
+		if _, p := m.im.At(slot); !slices.Contains(p.Told().Replicas, broker) {
+			l.sr.Remove(slot)
 		}
 	}
 }
 
-func (m *Machine) limit(ids []partition.ID) []partition.ID {
-	if n := m.set.MaxPerRequest; n > 0 && len(ids) > n {
-		return ids[:n]
+// most is how many partitions one request may name.
+func (m *Machine) most() int {
+	if m.set.MaxPerRequest > 0 {
+		return m.set.MaxPerRequest
 	}
-	return ids
+	return math.MaxInt
 }
+
+func limited[T any](m *Machine, list []T) []T { return list[:min(len(list), m.most())] }
 
 func sorted[V any](set map[partition.ID]V) []partition.ID {
 	ids := make([]partition.ID, 0, len(set))
@@ -126,23 +150,27 @@ func sorted[V any](set map[partition.ID]V) []partition.ID {
 
 func (m *Machine) request(kind RequestKind, b *cluster.Broker, l *ledger) Request {
 	m.seq++
-	l.out = &outstanding{seq: m.seq, kind: kind, items: map[partition.ID]bool{}}
+	l.out = &outstanding{seq: m.seq, kind: kind}
 	return Request{Kind: kind, Broker: b.ID, BrokerEpoch: b.Epoch, Conn: l.conn, Seq: m.seq, ControllerID: m.id, ControllerEpoch: m.fence.Epoch}
 }
 
-func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID) Request {
+func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, due []looked) Request {
 	r := m.request(LeaderAndISR, b, l)
-	l.out.named = ids
 	leaders := map[int32]bool{}
-	for _, id := range ids {
-		p := m.im.Partition(id)
-		isNew := l.lai[id]
-		l.out.items[id] = isNew
-		delete(l.lai, id)
-		m.notLeft(b.ID, id)
+	r.Topics = m.states(due, func(slot int32, p *cluster.Partition) PartitionState {
+		isNew := l.isNew.Has(slot)
+		l.out.items.Add(slot)
+		if isNew {
+			l.out.isNew.Add(slot)
+		}
+		l.dropLAI(slot)
+		if len(m.leftovers) > 0 {
+			m.notLeft(b.ID, m.im.ID(slot))
+		}
 		leaders[p.State.Leader] = true
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), IsNew: isNew})
-	}
+		return PartitionState{Number: p.Number, State: p.State, Assignment: p.Told(), IsNew: isNew}
+	})
+	l.out.named = r.Topics
 	for _, o := range m.im.Brokers() {
 		if leaders[o.ID] {
 			r.Live = append(r.Live, *o)
@@ -151,31 +179,117 @@ func (m *Machine) leaderAndISR(b *cluster.Broker, l *ledger, ids []partition.ID)
 	return r
 }
 
-func (m *Machine) updateMetadata(b *cluster.Broker, l *ledger, ids []partition.ID) Request {
-	r := m.request(UpdateMetadata, b, l)
-	for _, id := range ids {
-		delete(l.um, id)
-		p := m.im.Partition(id)
-		if p == nil || !p.Known {
-			continue
+// body is what an UpdateMetadata says, the same for all brokers that have to hear the same: right after a claim, or after the loss of a
+// broker, that is all of them.
+type body struct {
+	um     cluster.Slots // what a ledger had to have
+	whole  bool          // and its whole
+	sent   cluster.Slots // what of that is told
+	topics []TopicStates
+	seq    uint64 // of the first request that had it, 0 before
+}
+
+// maxBodies bounds what is kept to be told again.
+const maxBodies = 4
+
+// news is what a broker is told next by UpdateMetadata. It was told another one already, perhaps.
+func (m *Machine) news(l *ledger) *body {
+	for _, b := range m.bodies {
+		if b.whole == l.whole && b.um.Equal(&l.um) {
+			return b
 		}
-		l.out.items[id] = false
-		r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told(), Offline: m.im.OfflineReplicas(p)})
 	}
-	l.out.live, l.out.knows = m.liveGen, map[int32]bool{}
+	b := &body{um: l.um.Clone(), whole: l.whole}
+	b.topics = m.states(m.settled(l), func(slot int32, p *cluster.Partition) PartitionState {
+		b.sent.Add(slot)
+		return PartitionState{Number: p.Number, State: p.State, Assignment: p.Told(), Offline: m.im.OfflineReplicas(p)}
+	})
+	if len(m.bodies) == maxBodies {
+		m.bodies = slices.Delete(m.bodies, 0, 1)
+	}
+	m.bodies = append(m.bodies, b)
+	return b
+}
+
+// updateMetadata tells news, or only who is live.
+func (m *Machine) updateMetadata(b *cluster.Broker, l *ledger, news *body) Request {
+	r := m.request(UpdateMetadata, b, l)
+	live := m.liveNow()
+	if news == nil {
+		news = &live.body
+	}
+	if news.seq == 0 {
+		news.seq = r.Seq
+	}
+	r.Topics, r.Live, r.Body = news.topics, live.brokers, news.seq
+	l.um.RemoveAll(&news.sent)
+	l.out.items, l.out.named = news.sent.Clone(), r.Topics
+	l.out.live, l.out.knows = m.liveGen, live.ids
 	// Until it is answered only what is in both lists is known for certain: if the answer
 	// is lost the broker may have either, and a leader that it does not know is ignored.
+	known := map[int32]bool{}
 	for id := range l.knows {
-		if m.im.Broker(id) == nil {
-			delete(l.knows, id)
+		if live.ids[id] {
+			known[id] = true
 		}
 	}
-	for _, o := range m.im.Brokers() {
-		r.Live = append(r.Live, *o)
-		l.out.knows[o.ID] = true
-	}
-	r.Live = append(r.Live, m.selfEntry())
+	l.knows = known
 	return r
+}
+
+// liveList is who is live, as brokers are told.
+type liveList struct {
+	gen     uint64
+	brokers []cluster.Broker // Baton included
+	ids     map[int32]bool   // without
+	body    body             // of requests that say nothing else
+}
+
+// liveNow makes the list once for each change of it.
+func (m *Machine) liveNow() *liveList {
+	if m.live.gen != m.liveGen {
+		m.live = liveList{gen: m.liveGen, ids: map[int32]bool{}}
+		for _, o := range m.im.Brokers() {
+			m.live.brokers = append(m.live.brokers, *o)
+			m.live.ids[o.ID] = true
+		}
+		m.live.brokers = append(m.live.brokers, m.selfEntry())
+	}
+	return &m.live
+}
+
+// states makes what requests say of partitions that come by topic, in one piece of memory.
+func (m *Machine) states(list []looked, state func(slot int32, p *cluster.Partition) PartitionState) []TopicStates {
+	topics := 0
+	for i := range list {
+		if i == 0 || list[i].id.Topic != list[i-1].id.Topic {
+			topics++
+		}
+	}
+	out, all := make([]TopicStates, 0, topics), make([]PartitionState, 0, len(list))
+	for i := range list {
+		t, p := m.im.At(list[i].slot)
+		if i == 0 || list[i].id.Topic != list[i-1].id.Topic {
+			out = append(out, TopicStates{Name: t.Name, ID: t.ID})
+		}
+		all = append(all, state(list[i].slot, p))
+		last := &out[len(out)-1]
+		last.Partitions = all[len(all)-len(last.Partitions)-1 : len(all) : len(all)]
+	}
+	return out
+}
+
+// partitionsOf goes through the partitions that a request names.
+func partitionsOf(topics []TopicStates) iter.Seq[partition.ID] {
+	return func(yield func(partition.ID) bool) {
+		for _, t := range topics {
+			for i := range t.Partitions {
+				if !yield(partition.ID{Topic: t.Name, Number: t.Partitions[i].Number}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // selfEntry is Baton among the live brokers. Its rack is one that exists, if the
@@ -196,13 +310,21 @@ func (m *Machine) selfEntry() cluster.Broker {
 
 func (m *Machine) stopReplica(b *cluster.Broker, l *ledger) Request {
 	r := m.request(StopReplica, b, l)
-	for _, id := range m.limit(sorted(l.sr)) {
-		delete(l.sr, id)
-		if p := m.im.Partition(id); p != nil && p.Known {
-			l.out.items[id] = false
-			r.add(m.im.Topic(id.Topic), PartitionState{Number: id.Number, State: p.State, Assignment: p.Told()})
+	due := make([]looked, 0, min(l.sr.Len(), m.most()))
+	for slot := range l.sr.All() {
+		if len(due) == m.most() {
+			break
+		}
+		l.sr.Remove(slot)
+		if _, p := m.im.At(slot); p.Known {
+			l.out.items.Add(slot)
+			due = append(due, looked{id: m.im.ID(slot), slot: slot})
 		}
 	}
+	slices.SortFunc(due, compareLooked)
+	r.Topics = m.states(due, func(_ int32, p *cluster.Partition) PartitionState {
+		return PartitionState{Number: p.Number, State: p.State, Assignment: p.Told()}
+	})
 	return r
 }
 

@@ -21,15 +21,24 @@ func (m *Machine) channelUp(e ChannelUp) {
 func (m *Machine) channelDown(e ChannelDown) {
 	if l := m.ledgers[e.Broker]; l != nil && l.conn == e.Conn {
 		if l.out != nil && l.out.kind == UpdateMetadata {
-			l.doubt, l.doubted = m.now+doubtAfter, l.out.items
+			l.doubt, l.doubted = m.now+doubtAfter, m.itemsOf(l.out)
 			if len(l.out.gone) > 0 {
-				l.doubted = l.out.gone
+				l.doubted = sorted(l.out.gone)
 			}
 		}
 		m.lostFrame(l)
 		l.untell()
 		l.up = false
 	}
+}
+
+// itemsOf returns the partitions of a request that are still there.
+func (m *Machine) itemsOf(out *outstanding) []partition.ID {
+	ids := make([]partition.ID, 0, out.items.Len())
+	for slot := range out.items.All() {
+		ids = append(ids, m.im.ID(slot))
+	}
+	return ids
 }
 
 // dispelDoubts sends again what a frame of a broken connection may have overwritten,
@@ -40,11 +49,11 @@ func (m *Machine) dispelDoubts() {
 		if l.doubted == nil || m.now < l.doubt {
 			continue
 		}
-		for id := range l.doubted {
+		for _, id := range l.doubted {
 			if t := m.im.Topic(id.Topic); t == nil || t.Deleting || t.Partition(id.Number) == nil {
 				l.gone[id] = struct{}{}
 			} else {
-				l.um[id] = struct{}{}
+				l.um.Add(t.Partition(id.Number).Slot())
 			}
 		}
 		l.doubted, l.live = nil, 0
@@ -66,7 +75,7 @@ func (m *Machine) brokerReplied(e BrokerReplied) {
 	switch out.kind {
 	case UpdateMetadata:
 		l.live, l.knows, l.fails = out.live, out.knows, 0
-		l.whole = l.whole || len(l.um) == 0
+		l.whole = l.whole || l.um.Len() == 0
 		if len(out.gone) > 0 {
 			m.lookAtDeletions()
 		}
@@ -105,23 +114,19 @@ func (m *Machine) backOff(l *ledger) {
 // the broker has heard of a newer epoch.
 func (m *Machine) stopReplicaReplied(e BrokerReplied, l *ledger, out *outstanding) {
 	l.fails = 0
-	settled := map[partition.ID]bool{}
+	failed := out.items.Clone()
 	for _, p := range e.Partitions {
 		switch p.Code {
 		case 0, kerr.FencedLeaderEpoch.Code, kerr.StaleControllerEpoch.Code, kerr.KafkaStorageError.Code:
-			settled[p.ID] = true
+			if q := m.im.Partition(p.ID); q != nil {
+				failed.Remove(q.Slot())
+			}
 		}
 	}
-	failed := 0
-	for id := range out.items {
-		if !settled[id] {
-			l.sr[id] = struct{}{}
-			failed++
-		}
-	}
-	if failed > 0 {
+	l.sr.AddAll(&failed)
+	if failed.Len() > 0 {
 		l.stopAgain = m.now + 4*m.set.RetryAfter
-		m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not stop %d of %d replicas", e.Broker, failed, len(out.items))})
+		m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not stop %d of %d replicas", e.Broker, failed.Len(), out.items.Len())})
 	}
 }
 
@@ -129,14 +134,24 @@ func (m *Machine) stopReplicaReplied(e BrokerReplied, l *ledger, out *outstandin
 // epoch already; KAFKA_STORAGE_ERROR that the replica is on a failed directory;
 // anything else that it was not taken in and must be told again.
 func (m *Machine) leaderAndISRReplied(e BrokerReplied, l *ledger, out *outstanding) {
-	codes := make(map[partition.ID]int16, len(e.Partitions))
-	for _, p := range e.Partitions {
-		codes[p.ID] = p.Code
+	rest, codes := out.items.Clone(), map[int32]int16{}
+	for _, a := range e.Partitions {
+		p := m.im.Partition(a.ID)
+		switch {
+		case p == nil || !rest.Has(p.Slot()): // forgotten meanwhile
+		case a.Code == 0 && len(p.Dirs) == 0: // as nearly always
+			rest.Remove(p.Slot())
+			delete(l.later, a.ID)
+			m.proved(l, p.Slot())
+		default:
+			codes[p.Slot()] = a.Code
+		}
 	}
 	failed := 0
 	var first string
-	for _, id := range sorted(out.items) {
-		code, answered := codes[id]
+	for _, d := range m.byName(&rest) {
+		id := d.id
+		code, answered := codes[d.slot]
 		switch {
 		case answered && code == 0:
 			delete(l.later, id)
@@ -147,7 +162,7 @@ func (m *Machine) leaderAndISRReplied(e BrokerReplied, l *ledger, out *outstandi
 			delete(l.later, id)
 			m.replicaDir(e.Broker, id, true)
 		default:
-			l.addLAI(id, out.items[id])
+			l.addLAI(d.slot, out.isNew.Has(d.slot))
 			w := wait{fails: l.later[id].fails + 1}
 			w.until = m.now + m.set.RetryAfter<<min(w.fails-1, 5)
 			l.later[id] = w
@@ -156,12 +171,12 @@ func (m *Machine) leaderAndISRReplied(e BrokerReplied, l *ledger, out *outstandi
 			}
 		}
 		if answered && (code == 0 || code == kerr.StaleControllerEpoch.Code) {
-			m.proved(l, id)
+			m.proved(l, d.slot)
 		}
 	}
 	l.fails = 0
 	if failed == 0 {
 		return
 	}
-	m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not take in %d of %d partitions, first %s", e.Broker, failed, len(out.items), first)})
+	m.note(Note{Kind: NoteTold, Broker: e.Broker, Text: fmt.Sprintf("broker %d did not take in %d of %d partitions, first %s", e.Broker, failed, out.items.Len(), first)})
 }

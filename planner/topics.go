@@ -49,22 +49,29 @@ func (m *Machine) forgetTopic(name string) {
 	}
 	for i := range t.Partitions {
 		id := partition.ID{Topic: name, Number: t.Partitions[i].Number}
+		p := &t.Partitions[i]
 		for _, l := range m.ledgers {
-			l.forget(id)
+			l.forget(id, p.Slot())
 		}
 		delete(m.retry, id)
 		delete(m.bump, id)
 		delete(m.conflicts, id)
 		delete(m.dismissals, id)
-		m.touch(id) // what was asked of its assignment is answered
-		m.refuseWaiting(id, m.inflight[id])
-		delete(m.inflight, id)
+		m.dirtyGone[id] = struct{}{} // what was asked of its assignment is answered
+		c := m.inflight.of(p)
+		m.refuseWaiting(id, c)
+		if c != nil {
+			m.inflight.remove(c)
+		}
 		delete(m.reads, id)
 		delete(m.refenced, id)
 		delete(m.lost, id)
 		delete(m.leaderless, id)
 		m.forgetRescue(id)
 		m.forgetOverruled(id)
+	}
+	for i := range t.Partitions {
+		m.dirty.Remove(t.Partitions[i].Slot())
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

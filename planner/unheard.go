@@ -16,7 +16,7 @@ const (
 func (m *Machine) remember(broker int32, l *ledger) {
 	l.untell()
 	m.unheard[broker] = l.gone
-	for id := range l.doubted {
+	for _, id := range l.doubted {
 		m.unheard[broker][id] = struct{}{}
 	}
 }

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"baton/cluster"
 	"baton/isr"
 	"baton/partition"
@@ -21,25 +23,30 @@ import (
 // fetch, two times a second.
 const proofTime Millis = 1000
 
-// unproveAll is called for a new incarnation.
-func (m *Machine) unproveAll(l *ledger, hosted []partition.ID) {
-	for _, id := range hosted {
-		l.unproven[id] = 0
-	}
+// proof is complete at some time for partitions whose LeaderAndIsr was answered.
+type proof struct {
+	at    Millis
+	slots cluster.Slots
 }
 
 // proved: the broker has answered a LeaderAndIsr for the partition.
-func (m *Machine) proved(l *ledger, id partition.ID) {
-	if at, waits := l.unproven[id]; waits && at == 0 {
-		l.unproven[id] = m.now + proofTime
+func (m *Machine) proved(l *ledger, slot int32) {
+	if !l.unproven.Has(slot) || l.answered.Has(slot) {
+		return
 	}
+	l.answered.Add(slot)
+	at := m.now + proofTime
+	if n := len(l.proofs); n == 0 || l.proofs[n-1].at != at {
+		l.proofs = append(l.proofs, proof{at: at})
+	}
+	l.proofs[len(l.proofs)-1].slots.Add(slot)
 }
 
 // newEpoch: a new leader epoch of the partition is acknowledged.
-func (m *Machine) newEpoch(id partition.ID, p *cluster.Partition) {
+func (m *Machine) newEpoch(p *cluster.Partition) {
 	for _, b := range p.Assignment.Replicas {
 		if l := m.ledgers[b]; l != nil {
-			delete(l.unproven, id)
+			l.unproven.Remove(p.Slot())
 		}
 	}
 }
@@ -47,10 +54,9 @@ func (m *Machine) newEpoch(id partition.ID, p *cluster.Partition) {
 // forgetProved drops what has become true, so that the books stay small.
 func (m *Machine) forgetProved() {
 	for _, l := range m.ledgers {
-		for id, at := range l.unproven {
-			if at != 0 && at <= m.now {
-				delete(l.unproven, id)
-			}
+		for len(l.proofs) > 0 && l.proofs[0].at <= m.now {
+			l.unproven.RemoveAll(&l.proofs[0].slots)
+			l.proofs = l.proofs[1:]
 		}
 	}
 }
@@ -63,8 +69,7 @@ func (m *Machine) unprovenAmong(p *cluster.Partition, it *alterItem) isr.Set {
 		if p == nil || p.State.ISR.Has(b) || l == nil {
 			return false
 		}
-		at, waits := l.unproven[it.id]
-		return waits && (at == 0 || at > m.now)
+		return l.unproven.Has(p.Slot()) && !slices.ContainsFunc(l.proofs, func(x proof) bool { return x.at <= m.now && x.slots.Has(p.Slot()) })
 	})
 }
 
@@ -79,7 +84,7 @@ func (m *Machine) proven(p *cluster.Partition, it *alterItem, b int32) bool {
 func (m *Machine) fenceStale(it *alterItem) (done bool) {
 	m.bump[it.id] = partition.Refence
 	m.decide(it.id)
-	if m.inflight[it.id] == nil {
+	if m.inflight.of(m.im.Partition(it.id)) == nil {
 		delete(m.bump, it.id)
 		return false
 	}
