@@ -78,6 +78,8 @@ func TestDecodeTopic(t *testing.T) {
 		{`{"version":3,"partitions":{"0":[1]},"topic_id":5}`, "topic_id"},
 		{`{"version":3,"partitions":{"0":[1]},"adding_replicas":[]}`, "adding_replicas"},
 		{`{"version":3,"partitions":{"0":[1]},"adding_replicas":{"a":[1]}}`, "adding_replicas"},
+		{`{"version":3,"partitions":{"0":[1]`, "JSON object"},
+		{`{"version":3,"partitions":{"0":[-1]}}`, "0 and more"},
 	} {
 		_, _, err := decodeTopic([]byte(c.data))
 		checkBad(t, c.data, err, c.bad)
@@ -206,6 +208,54 @@ func TestFreshTopicIDs(t *testing.T) {
 	}
 }
 
+// Both ways of reading a topic say the same, whoever has written it.
+func TestUsualTopics(t *testing.T) {
+	for _, c := range []struct {
+		data  string
+		usual bool
+	}{
+		{`{"removing_replicas":{},"partitions":{"2":[3,1],"0":[1,2],"10":[5]},"topic_id":"ECEhNG0ETVS-N8y2fbVE7g","adding_replicas":{},"version":3}`, true},
+		{`{"version":2,"partitions":{"0":[1,2,3]},"adding_replicas":{"0":[3],"7":[1]},"removing_replicas":{"0":[1]}}`, true},
+		{`{"version":1,"partitions":{"0":[1],"1":[0]}}`, true},
+		{`{"version":3,"topic_id":"ECEhNG0ETVS-N8y2fbVE7g","partitions":{},"adding_replicas":{},"removing_replicas":{}}`, true},
+		{`{"partitions":{"0":[1]}}`, true},
+		{`{"version":1, "partitions":{"0":[1]}}`, false},
+		{`{"version":1,"partitions":{"0":[1],"0":[2]}}`, false},
+		{`{"version":1,"partitions":{"0":[1]},"partitions":{"0":[2]}}`, false},
+		{`{"version":1,"partitions":{"0":[2147483647]}}`, false},
+		{`{"version":1,"partitions":{"0":[1]},"new":1}`, false},
+		{`{"version":1,"partitions":{"0":[1]},"adding_replicas":{"0":[]}}`, false},
+		{`{"version":1,"partitions":{"0":[1]},"adding_replicas":null}`, false},
+	} {
+		id, parts, usual := usualTopic([]byte(c.data))
+		longID, long, err := anyTopic([]byte(c.data))
+		if usual != c.usual || err != nil || usual && (id != longID || !reflect.DeepEqual(parts, long)) {
+			t.Errorf("%s: %v, %v %+v by the short way, %v %+v, %v by the long one", c.data, usual, id, parts, longID, long, err)
+		}
+	}
+}
+
+func BenchmarkDecodeTopic(b *testing.B) {
+	parts := make([]planner.PartitionRead, 50)
+	for i := range parts {
+		parts[i] = planner.PartitionRead{Number: int32(i), Assignment: partition.Assignment{Replicas: []int32{1, 2, 3}}}
+	}
+	data := encodeTopic(freshTopicID(), parts)
+	for _, way := range []struct {
+		name string
+		f    func([]byte) (cluster.TopicID, []planner.PartitionRead, error)
+	}{{"usual", decodeTopic}, {"any", anyTopic}} {
+		b.Run(way.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := way.f(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"controller_epoch":7,"leader":1,"version":1,"leader_epoch":3,"isr":[1,2]}`,
@@ -224,6 +274,11 @@ func FuzzDecode(f *testing.F) {
 		if st, err := decodeState(data, 3); err == nil {
 			if back, err := decodeState(encodeState(st), 3); err != nil || !reflect.DeepEqual(st, back) {
 				t.Errorf("%+v became %+v, %v", st, back, err)
+			}
+		}
+		if id, parts, ok := usualTopic(data); ok {
+			if longID, long, err := anyTopic(data); err != nil || id != longID || !reflect.DeepEqual(parts, long) {
+				t.Errorf("%s: %v %+v by the short way, %v %+v, %v by the long one", data, id, parts, longID, long, err)
 			}
 		}
 		if id, parts, err := decodeTopic(data); err == nil {

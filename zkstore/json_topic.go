@@ -41,8 +41,15 @@ func encodeTopic(id cluster.TopicID, parts []planner.PartitionRead) []byte {
 	return mustJSON(t)
 }
 
-// decodeTopic reads an assignment. Name, Version and FreshID are the caller's.
+// decodeTopic reads an assignment, the usual ones by a short way. Name, Version and FreshID are the caller's.
 func decodeTopic(data []byte) (id cluster.TopicID, parts []planner.PartitionRead, err error) {
+	if id, parts, ok := usualTopic(data); ok {
+		return id, parts, nil
+	}
+	return anyTopic(data)
+}
+
+func anyTopic(data []byte) (id cluster.TopicID, parts []planner.PartitionRead, err error) {
 	o, err := parseObject(data)
 	if err != nil {
 		return id, nil, err

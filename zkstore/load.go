@@ -23,8 +23,8 @@ func sortNames(names []string) {
 }
 
 // Load reads everything under the claim and has changes reported from then on. The
-// claim was written on this session, so the server is not behind it. After an error the
-// Store is of no more use.
+// claim was written on this session, so the server is not behind it. Topics are read without watches, which Run sets when
+// brokers have been told: it reads them again then and delivers what has changed. After an error the Store is of no more use.
 func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	fail := func(err error) (*planner.Claimed, error) {
 		st.unsubscribe()
@@ -57,11 +57,15 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	if err != nil {
 		return fail(err)
 	}
-	news, err := st.readTopics(ctx, names)
+	news, err := st.topicsAtOnce(ctx, names)
 	if err != nil {
 		return fail(err)
 	}
 	c.Topics, c.States = news.Topics, news.States
+	// They came over another connection, perhaps from a server that is ahead of ours; Run must not take its older ones for news.
+	if err := st.s.sync(ctx); err != nil {
+		return fail(err)
+	}
 	st.mu.Lock()
 	// Run delivers what is there already and not part of Claimed.
 	st.dirty.logDirs, st.dirty.isrChanges, st.dirty.batons, st.dirty.work, st.dirty.preferred, st.dirty.configChanges = true, true, true, true, true, true
@@ -70,10 +74,25 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	return c, nil
 }
 
-// readTopics reads topics, compares them with what is known, and returns what is
+// topicsAtOnce reads many topics, without watches, and what readTopics reads.
+func (st *Store) topicsAtOnce(ctx context.Context, names []string) (planner.TopicsChanged, error) {
+	sortNames(names)
+	reads := make([]planner.TopicRead, len(names))
+	nodes := make([]node, len(names))
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = topicPath(name)
+	}
+	err := st.s.getMany(ctx, paths, topicsOfBatch, func(i int, n node, err error) { reads[i], nodes[i] = topicRead(names[i], n, err) })
+	if err != nil {
+		return planner.TopicsChanged{}, fmt.Errorf("reading topics: %w", err)
+	}
+	return st.compare(ctx, reads, nodes)
+}
+
+// readTopics reads topics, sees to it that their changes are reported, compares them with what is known, and returns what is
 // new, with the states of partitions that are new. It updates what is known.
 func (st *Store) readTopics(ctx context.Context, names []string) (planner.TopicsChanged, error) {
-	var out planner.TopicsChanged
 	sortNames(names)
 	reads := make([]planner.TopicRead, len(names))
 	nodes := make([]node, len(names))
@@ -82,8 +101,12 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 		return err
 	})
 	if err != nil {
-		return out, err
+		return planner.TopicsChanged{}, err
 	}
+	return st.compare(ctx, reads, nodes)
+}
+
+func (st *Store) compare(ctx context.Context, reads []planner.TopicRead, nodes []node) (out planner.TopicsChanged, err error) {
 	var ids []partition.ID
 	for i, t := range reads {
 		n, old := nodes[i], st.known.topics[t.Name]
@@ -92,6 +115,8 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 			continue
 		case !n.exists:
 			out.Gone = append(out.Gone, t.Name)
+			continue
+		case older(n, old):
 			continue
 		case old != nil && old.stamp == stampOf(n):
 			continue
@@ -120,6 +145,9 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 			continue
 		}
 		k := st.known.topics[t.Name]
+		if older(nodes[i], k) {
+			continue
+		}
 		if k == nil || (k.czxid != nodes[i].stat.Czxid && t.Bad == "") {
 			k = &knownTopic{numbers: map[int32]bool{}}
 			st.known.topics[t.Name] = k
@@ -130,4 +158,9 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 		}
 	}
 	return out, nil
+}
+
+// older: the read is of a state before the one that is known, from a server that had not caught up.
+func older(n node, known *knownTopic) bool {
+	return known != nil && n.stat.Mzxid != 0 && n.stat.Mzxid < known.mzxid
 }

@@ -22,6 +22,8 @@ const (
 	// readsOfBatch and readBytes bound a request: larger ones gain nothing.
 	readsOfBatch = 1000
 	readBytes    = 256 << 10
+	// topicsOfBatch: a topic of ten thousand partitions is half a megabyte, and no znode is larger than one.
+	topicsOfBatch = 15
 	// batchesAhead is how many requests are under way: the server is at work on one while another's answer is on its way.
 	batchesAhead = 4
 	// readAnswer bounds an answer. A thousand states are a sixth of a megabyte.
@@ -33,18 +35,18 @@ var (
 	errNotAnswered = errors.New("expected an answer to every read of a multiRead")
 )
 
-// getMany reads znodes and hands over each with its index, in no particular order, from more than one goroutine, and perhaps
+// getMany reads znodes, at most so many of them by one request, and hands over each with its index, in no particular order, from more than one goroutine, and perhaps
 // twice, the newer last; data is good until take returns. What cannot be read has an error, which is the server's. An error of
 // getMany itself is ctx's or the session's end.
 //
 // Many are read by multiRead (ZooKeeper 3.6), which the client library does not have: over a connection and a session of its
 // own, as fast as the server can. That connection may be to another server, which lags behind; so it begins with a sync, and
 // nothing is older than what had been acknowledged to anybody when getMany was called. What it fails at is read one by one.
-func (s *Session) getMany(ctx context.Context, paths []string, take func(i int, n node, err error)) error {
+func (s *Session) getMany(ctx context.Context, paths []string, most int, take func(i int, n node, err error)) error {
 	done := 0
 	if len(paths) >= manyReads && !s.noMultiRead.Load() {
 		var err error
-		if done, err = s.multiReads(ctx, paths, take); errors.Is(err, errNoMultiRead) {
+		if done, err = s.multiReads(ctx, paths, most, take); errors.Is(err, errNoMultiRead) {
 			s.noMultiRead.Store(true)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -63,7 +65,7 @@ func (s *Session) getMany(ctx context.Context, paths []string, take func(i int, 
 }
 
 // multiReads reads from the first path on and says how many it has handed over.
-func (s *Session) multiReads(ctx context.Context, paths []string, take func(i int, n node, err error)) (done int, err error) {
+func (s *Session) multiReads(ctx context.Context, paths []string, most int, take func(i int, n node, err error)) (done int, err error) {
 	c, err := s.dialReads(ctx)
 	if err != nil {
 		return 0, err
@@ -74,7 +76,7 @@ func (s *Session) multiReads(ctx context.Context, paths []string, take func(i in
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		defer close(batches)
-		asked = c.askAll(s, paths, func(n int) bool {
+		asked = c.askAll(s, paths, most, func(n int) bool {
 			select {
 			case batches <- n:
 				return true
@@ -208,11 +210,11 @@ func (c *readConn) reply() (*jute.Decoder, error) {
 }
 
 // askAll sends all requests, each as soon as there is room for it.
-func (c *readConn) askAll(s *Session, paths []string, room func(n int) bool) error {
+func (c *readConn) askAll(s *Session, paths []string, most int, room func(n int) bool) error {
 	for len(paths) > 0 {
 		n, size := 0, 0
 		var req jute.MultiRequest
-		for n < min(len(paths), readsOfBatch) && (n == 0 || size+len(paths[n]) < readBytes) {
+		for n < min(len(paths), most) && (n == 0 || size+len(paths[n]) < readBytes) {
 			path := s.abs(paths[n])
 			req.Ops = append(req.Ops, jute.MultiOp{Op: jute.OpGetData, Request: &jute.PathWatchRequest{Path: path}})
 			size += len(path) + 16

@@ -39,6 +39,7 @@ func (st *Store) Run(ctx context.Context, sink func(planner.Event)) error {
 		case <-st.wake:
 			r.busy = true
 		case <-tick.C:
+			r.watchTopics()
 			r.reconcile()
 		case <-st.s.done:
 			return fmt.Errorf("following the cluster: %w", st.s.sessionError())
@@ -59,6 +60,7 @@ type runner struct {
 	round   []string        // topics of the running reconcile that are still to come
 	slice   int             // how many of them in each step
 	ticks   int
+	watches bool // topics' watches have been asked for
 }
 
 // step reads what is dirty, the most urgent first.
@@ -268,6 +270,17 @@ func (r *runner) someTopics(ctx context.Context) error {
 		r.sink(ev)
 	}
 	return nil
+}
+
+// watchTopics has all topics read once, which sets the watches that Load has left out.
+func (r *runner) watchTopics() {
+	if r.watches {
+		return
+	}
+	r.watches = true
+	for name := range r.st.known.topics {
+		r.topics[name] = false
+	}
 }
 
 // reconcile looks at a slice of everything, in case a watch did not report.

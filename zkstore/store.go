@@ -185,7 +185,7 @@ func (st *Store) ReadStates(ctx context.Context, ids []partition.ID) ([]planner.
 	for i, id := range ids {
 		paths[i] = statePath(id)
 	}
-	err := st.s.getMany(ctx, paths, func(i int, n node, err error) { out[i] = stateRead(ids[i], n, err) })
+	err := st.s.getMany(ctx, paths, readsOfBatch, func(i int, n node, err error) { out[i] = stateRead(ids[i], n, err) })
 	if err != nil {
 		return nil, fmt.Errorf("reading partition states: %w", err)
 	}
@@ -216,20 +216,29 @@ func stateRead(id partition.ID, n node, err error) planner.StateRead {
 
 // readTopic reads a topic's znode and has its changes reported.
 func (st *Store) readTopic(ctx context.Context, name string) (planner.TopicRead, node, error) {
-	t := planner.TopicRead{Name: name, FreshID: freshTopicID()}
 	n, err := st.s.getExistingW(ctx, topicPath(name))
-	if classify(err) == classRefused {
-		t.Bad = err.Error()
-		return t, node{exists: true}, nil
+	if err != nil && classify(err) != classRefused {
+		return planner.TopicRead{Name: name}, n, err
 	}
-	if err != nil || !n.exists {
-		return t, n, err
+	t, n := topicRead(name, n, err)
+	return t, n, nil
+}
+
+// topicRead makes a topic of its znode, or of the server's refusal to let us read it.
+func topicRead(name string, n node, err error) (planner.TopicRead, node) {
+	t := planner.TopicRead{Name: name, FreshID: freshTopicID()}
+	if err != nil {
+		t.Bad = err.Error()
+		return t, node{exists: true}
+	}
+	if !n.exists {
+		return t, n
 	}
 	t.Version, t.Created, t.Zxid = n.stat.Version, n.stat.Czxid, n.stat.Mzxid
 	if t.ID, t.Partitions, err = decodeTopic(n.data); err != nil {
 		t.ID, t.Partitions, t.Bad = cluster.TopicID{}, nil, topicPath(name)+": "+err.Error()
 	}
-	return t, n, nil
+	return t, n
 }
 
 // readBrokers reads all registrations; stamps are by the znodes' names.
