@@ -195,10 +195,10 @@ func (a *app) measured(w io.Writer, m *admin.Measurement) {
 			line(r.Broker, live, yes(r.InISR), epoch, end, loss, mark)
 		}
 	})
-	histories(w, m)
 	for _, from := range compared(m) {
 		_, _ = fmt.Fprintf(w, "\nLoss: compared with %s\n", from)
 	}
+	histories(w, m)
 	for _, d := range m.Doubts {
 		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
 	}
