@@ -8,7 +8,7 @@ LDFLAGS  := -X baton/internal/version.number=$(VERSION)
 TIMEOUT  ?= 30m
 # The Kafkas of make test-matrix, and the stories that are told on each.
 KAFKAS   ?= 2.4.1 2.8.2 3.3.2 3.9.1
-STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster|TestTopicDeletion|TestReassignment|TestElections|TestPartitionsAddedInZooKeeper|TestLogDirFailure|TestReplicasAreMeasuredAboveTheHighWatermark|TestRecoveryPage|TestLongerLogIsTheWrongOne|TestLossOfABusyLeader|TestReturnedLeader|TestRecoveryStrategies
+STORIES  ?= TestTakeoverAndHandback|TestBrokerKilledAndRestarted|TestRollingRestart|TestActiveKilled|TestZombie|TestArbitration|TestAutoCreatedTopicsLeaveBaton|TestClientsOnAnEmptyCluster|TestTopicDeletion|TestReassignment|TestElections|TestPartitionsAddedInZooKeeper|TestLogDirFailure|TestReplicasAreMeasuredAboveTheHighWatermark|TestRecoveryPage|TestLongerLogIsTheWrongOne|TestLossOfABusyLeader|TestReturnedLeader|TestRecoveryStrategies|TestEveryVerb
 # The Baton that its rolling upgrade begins with: a tag or a commit. Empty is the last tag, or the oldest one that has to work.
 OLD      ?= $(BATON_OLD)
 # Seeds of the simulation in a soak.

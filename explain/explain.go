@@ -37,7 +37,7 @@ type Explanation struct {
 	Recovery   *snapshot.Setting[string] `json:"unclean.recovery.strategy,omitempty"`
 	Rescue     *snapshot.Rescue          `json:"uncleanRecovery,omitempty"`
 	LastLeader *LastLeader               `json:"lastLeader,omitempty"` // where nobody leads
-	Logs       []string                  `json:"logs,omitempty"`       // what is known of them since a leader was lost
+	Logs       []string                  `json:"logs,omitempty"`       // what is known of them since a leader was lost, and of the leader's
 	Replicas   []Replica                 `json:"replicas"`             // in preference order
 	// Doubts are what makes all this uncertain, or stands in the way of an election.
 	Doubts  []string `json:"doubts"`

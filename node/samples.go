@@ -61,7 +61,8 @@ func (n *Node) remark(id partition.ID, text string, first bool) {
 	}
 }
 
-// logRemarks are what was found out about the logs of some topics' replicas under this term; nil if all topics are meant.
+// logRemarks are what was found out about the logs of some topics' replicas under this term, and where their leaders' ended last; nil if
+// all topics are meant.
 func (n *Node) logRemarks(topics []string) map[partition.ID][]string {
 	if topics == nil {
 		return nil
@@ -74,17 +75,14 @@ func (n *Node) logRemarks(topics []string) map[partition.ID][]string {
 			out[id] = slices.Clone(texts)
 		}
 	}
-	return out
-}
-
-// LeaderLogEnd is where the log of a partition's leader ended when it was sampled last; ok is false if it never was, or this
-// Baton does not lead.
-func (n *Node) LeaderLogEnd(id partition.ID) (end int64, ok bool) {
-	n.mu.Lock()
-	s, leads := n.samples, n.term != nil
-	n.mu.Unlock()
-	if !leads || s == nil {
-		return 0, false
+	if n.samples == nil {
+		return out
 	}
-	return s.End(id)
+	for _, topic := range topics {
+		for number, l := range n.samples.Led(topic) {
+			id := partition.ID{Topic: topic, Number: number}
+			out[id] = append(out[id], l.String())
+		}
+	}
+	return out
 }

@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -165,13 +166,27 @@ func (b *book) of(id partition.ID) *recovery.Sample {
 	return s
 }
 
-// end of a log that is led, or was led last; ok is false if it was not asked for yet.
-func (b *book) end(id partition.ID) (end int64, ok bool) {
+// Led is where a leader's log ended when it was asked for last.
+type Led struct {
+	Leader int32
+	End    int64
+	Age    time.Duration
+}
+
+func (l Led) String() string {
+	return fmt.Sprintf("the log of leader %d ended at %d, %.1f s ago", l.Leader, l.End, l.Age.Seconds())
+}
+
+func (b *book) led(topic string, now time.Time) map[int32]Led {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	m := b.find(id)
-	if m == nil || m.at == 0 {
-		return 0, false
+	out := map[int32]Led{}
+	if t := b.topics[topic]; t != nil {
+		for n := range t.of {
+			if m := &t.of[n]; m.at != 0 && m.lost == 0 {
+				out[int32(n)] = Led{m.leader, m.end, b.since(now) - m.at}
+			}
+		}
 	}
-	return m.end, true
+	return out
 }

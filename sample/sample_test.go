@@ -213,8 +213,8 @@ func TestALostLeader(t *testing.T) {
 		w.topic("t", led(1, 7))
 		w.ends[one], w.spans[one] = 100, []recovery.Span{{Epoch: 7, Start: 90}, {Epoch: 4, Start: 50}, {Epoch: 3, Start: 20}, {Epoch: 0, Start: 0}}
 		w.sampling(t, Settings{often, 1000, ""}, func(s *Sampler) {
-			if end, ok := s.End(one); !ok || end != 100 {
-				t.Errorf("after the first round: %d, %v", end, ok)
+			if got := s.Led("t")[0]; got != (Led{1, 100, 0}) {
+				t.Errorf("after the first round: %v", got)
 			}
 			if s.Lost(one) != nil {
 				t.Error("a leader that is there has a lost one's sample")
@@ -230,6 +230,9 @@ func TestALostLeader(t *testing.T) {
 			want := recovery.Sample{End: 160, Most: 180, PaceMS: 10_000, AgeMS: 2000, Epoch: 7, History: []recovery.Span{{Epoch: 7, Start: 90}, {Epoch: 4, Start: 50}, {Epoch: 3, Start: 20}}}
 			if got := s.Lost(one); got == nil || fmt.Sprint(*got) != fmt.Sprint(want) {
 				t.Errorf("%+v, want %+v", got, want)
+			}
+			if got := s.Led("t"); len(got) > 0 {
+				t.Errorf("a lost leader leads: %v", got)
 			}
 			w.topic("t", led(-1, 8))
 			time.Sleep(10 * often)
@@ -335,10 +338,10 @@ func TestWhoseSampleItIs(t *testing.T) {
 			w.set(func() { w.im.RemoveTopic("t") })
 			time.Sleep(2 * often)
 			synctest.Wait()
-			if _, ok := s.End(id(0)); ok {
-				t.Error("a topic that is gone is remembered")
+			if got := s.Led("t"); len(got) > 0 {
+				t.Errorf("a topic that is gone is remembered: %v", got)
 			}
-			if _, ok := s.End(partition.ID{Topic: "other"}); !ok {
+			if len(s.Led("other")) != 1 {
 				t.Error("a new topic is not sampled")
 			}
 		})

@@ -73,8 +73,8 @@ type leader struct {
 // Lost is the sample of the leader that a partition has lost, nil if there is none.
 func (s *Sampler) Lost(id partition.ID) *recovery.Sample { return s.book.of(id) }
 
-// End is where the log of a partition's leader ended when it was sampled last; ok is false if it never was.
-func (s *Sampler) End(id partition.ID) (end int64, ok bool) { return s.book.end(id) }
+// Led are the logs of a topic's leaders, as far as they were asked for, by partition number.
+func (s *Sampler) Led(topic string) map[int32]Led { return s.book.led(topic, time.Now()) }
 
 // Moved hears of each state that ZooKeeper has acknowledged. It does not block.
 func (s *Sampler) Moved(id partition.ID, from, to partition.State) {

@@ -153,7 +153,8 @@ type Partition struct {
 	Rescue *Rescue `json:"uncleanRecovery,omitempty"`
 	// Written is when the state was last written; read only if few topics were asked for.
 	Written time.Time `json:"stateWritten,omitzero"`
-	// Logs is what this Baton has found out about replicas' logs since the partition lost a leader; only if few topics were asked for.
+	// Logs is what this Baton has found out about replicas' logs since the partition lost a leader, and where its leader's ended last; only if
+	// few topics were asked for.
 	Logs []string `json:"logs,omitempty"`
 }
 

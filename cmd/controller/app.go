@@ -30,8 +30,9 @@ type app struct {
 	connect   check.Connect
 	elector   func(addrs []string) (elector, error)
 
-	flags   flags
-	started bool // the command line was understood: an error from here on is not one of usage
+	flags     flags
+	variables map[string]bool // flags that were filled from the environment
+	started   bool            // the command line was understood: an error from here on is not one of usage
 }
 
 type flags struct {
@@ -163,6 +164,7 @@ func nameVariables(c *cobra.Command) {
 // share the places where their flags are kept.
 func (a *app) fromEnvironment(cmd *cobra.Command) error {
 	var errs []error
+	a.variables = map[string]bool{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "help" {
 			return
@@ -178,6 +180,7 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 		if f.Value.Type() == "stringArray" {
 			values = strings.FieldsFunc(value, func(r rune) bool { return r == '\n' })
 		}
+		a.variables[f.Name] = true
 		for _, v := range values {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", variable(f.Name), err))
@@ -185,6 +188,18 @@ func (a *app) fromEnvironment(cmd *cobra.Command) error {
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// forget takes flags for not given that only a variable says, and reports whether there were any.
+func (a *app) forget(c *cobra.Command, names ...string) (found bool) {
+	for _, name := range names {
+		if f := c.Flags().Lookup(name); a.variables[name] {
+			_ = f.Value.Set(f.DefValue)
+			f.Changed, found = false, true
+			delete(a.variables, name)
+		}
+	}
+	return found
 }
 
 // load reads the configuration and shows each warning once.

@@ -88,6 +88,7 @@ func (a *app) electCommand() *cobra.Command {
 			"  controller elect unclean orders-3 --candidate longest --reason 'disk of 1 is gone'\n" +
 			"  controller elect leader orders-3 --replica 2 --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.forOthers(cmd, n, args)
 			switch named, err := n.isNamed(cmd, args); {
 			case err != nil:
 				return err

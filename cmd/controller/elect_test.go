@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"baton/admin"
 	"baton/partition"
 )
 
@@ -120,6 +121,39 @@ func TestElect(t *testing.T) {
 	run(nil, "elect preferred --topic t --partition 0 --command-config "+file("security.protocol=SASL_SSL\n")+to).want(t, 3, "SASL_SSL")
 	run(func(a *app) { a.elector = func([]string) (elector, error) { return nil, errors.New("nobody there") } },
 		"elect preferred --topic t"+to).want(t, 5, "nobody there")
+}
+
+// TestVariablesOfOtherElections: what the environment says for another kind of election is no reason to refuse this one, and does
+// not change what it is about.
+func TestVariablesOfOtherElections(t *testing.T) {
+	all := []string{"BATON_REASON=night", "BATON_CANDIDATE=longest", "BATON_REPLICA=7", "BATON_ACCEPT_DATA_LOSS=true", "BATON_DRY_RUN=false",
+		"BATON_ELECTION_TYPE=unclean", "BATON_TOPIC=other", "BATON_PARTITION=9", "BATON_BOOTSTRAP_SERVER=b1:1"}
+	var f *fakeElector
+	with := func(environ ...string) func(*app) {
+		return func(a *app) {
+			a.environ = append(a.environ, environ...)
+			a.elector = func([]string) (elector, error) { f = &fakeElector{}; return f, nil }
+		}
+	}
+	command(t, with(all...), "elect", "preferred", "--topic", "t", "--partition", "1").want(t, 0, "(PREFERRED) for partitions t-1", "The reason is not recorded")
+	command(t, with(all...), "elect", "preferred", "--all-topic-partitions").want(t, 4, "(PREFERRED) for partitions t-1")
+	command(t, with(all...), "elect", "preferred").want(t, 1, "other-9: UNKNOWN_TOPIC_OR_PARTITION")
+	command(t, with(all...), "elect", "unclean", "--topic", "t", "--partition", "2", "--yes").want(t, 0, "(UNCLEAN) for partitions t-2")
+
+	n := &fakeNode{measured: admin.Measurement{Topic: "a-topic", Partition: 7, Leader: 3, Replicas: []admin.Measured{
+		{Broker: 3, Epoch: 13, Log: &admin.MeasuredLog{End: 5}}}, Doubts: []string{"2 could not be measured"}}}
+	args := []string{"elect", "unclean", "a-topic-7", "--yes", "--socket", serve(t, n)}
+	command(t, with(all[:3]...), args...).want(t, 3, "not done without --accept-data-loss")
+	command(t, with(all...), args...).want(t, 0, "3 leads a-topic-7 now")
+	if c := n.choice; c == nil || c.Leader != 3 || n.req.Why != "night" {
+		t.Errorf("asked for %+v, %+v", c, n.req)
+	}
+	f = nil
+	command(t, with("BATON_DRY_RUN=true", "BATON_BOOTSTRAP_SERVER=b1:1"), "elect", "preferred", "--topic", "t").want(t, 2, "--dry-run goes with --candidate or --replica")
+	if f != nil {
+		t.Error("elected, although nothing was to be done")
+	}
+	command(t, with("BATON_ELECTION_TYPE=preferred"), "elect", "--election-type", "unclean", "--all-topic-partitions", "--topic", "t").want(t, 2, "give one of")
 }
 
 // Without addresses the running Baton is asked.

@@ -35,6 +35,43 @@ func (a *app) namedFlags(c *cobra.Command, f *namedFlags) {
 	_ = c.RegisterFlagCompletionFunc("candidate", cobra.FixedCompletions([]string{"longest", "first"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// forOthers forgets what variables say for another kind of election than the one that is asked for: they are there for every verb.
+// --dry-run stays: whoever has that in the environment does not want anything done.
+func (a *app) forOthers(c *cobra.Command, f *namedFlags, args []string) {
+	kind, given := strings.ToLower(strings.Join(args[:min(len(args), 1)], "")), c.Flags().Changed
+	if kind != "unclean" || len(args) < 2 {
+		a.forget(c, "candidate")
+	}
+	if kind != "leader" {
+		a.forget(c, "replica")
+	} else {
+		a.forget(c, "accept-data-loss")
+	}
+	if kind == "leader" || given("candidate") || given("replica") {
+		a.forget(c, kafkas...)
+		return
+	}
+	if a.forget(c, "reason") {
+		a.say("The reason is not recorded: this election is asked for by Kafka's protocol, which has no place for it.")
+	}
+	a.forget(c, "accept-data-loss")
+	if !f.dryRun {
+		a.forget(c, "dry-run")
+	}
+	if len(args) > 0 {
+		a.forget(c, "election-type")
+	}
+	for _, name := range []string{"topic", "path-to-json-file", "all-topic-partitions"} {
+		if !given(name) || a.variables[name] {
+			continue
+		}
+		a.forget(c, "topic", "path-to-json-file", "all-topic-partitions")
+		if name != "topic" {
+			a.forget(c, "partition")
+		}
+	}
+}
+
 // isNamed reports whether a replica is named, and refuses what belongs to the other kind of elections.
 func (f *namedFlags) isNamed(c *cobra.Command, args []string) (bool, error) {
 	kind := strings.ToLower(strings.Join(args[:min(len(args), 1)], ""))
@@ -158,10 +195,10 @@ func (a *app) measured(w io.Writer, m *admin.Measurement) {
 			line(r.Broker, live, yes(r.InISR), epoch, end, loss, mark)
 		}
 	})
-	histories(w, m)
 	for _, from := range compared(m) {
 		_, _ = fmt.Fprintf(w, "\nLoss: compared with %s\n", from)
 	}
+	histories(w, m)
 	for _, d := range m.Doubts {
 		_, _ = fmt.Fprintf(w, "\nMind: %s\n", d)
 	}
