@@ -68,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = zap.NewNop()
 	}
 	if c.MaxBatch <= 0 {
-		c.MaxBatch = 200
+		c.MaxBatch = 500
 	}
 	if c.InFlight <= 0 {
 		c.InFlight = 4
