@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"baton/epoch"
+	"baton/partition"
 	"baton/planner"
 
 	"github.com/go-zookeeper/zk"
 )
 
 const (
-	// manyConflicts in one batch: read the whole batch instead of one znode for each round.
-	manyConflicts = 8
+	// firstBatch is the size of a commit's first multi: brokers are told as soon as it is acknowledged, and the rest is on its way.
+	firstBatch = 32
 	// splitAfter unknown outcomes in a row a batch is halved, in case its size is what
 	// makes the server drop the connection.
 	splitAfter = 3
@@ -30,10 +32,11 @@ const (
 // unknown: it is read back over the same session. An error (epoch.ErrFenced,
 // ErrSession, ctx's) means that writes without a result have none.
 func (st *Store) Commit(ctx context.Context, writes []planner.Write, done func([]planner.Result)) error {
-	c := &commit{st: st, s: st.s, done: done}
+	c := &commit{st: st, s: st.s, done: done, parents: parents{of: map[string]bool{}}}
 	tasks := c.plan(writes)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer c.again.close()
 	var wg sync.WaitGroup
 	for _, task := range tasks {
 		// The slots are the store's, so that several commits together keep to the limit.
@@ -70,19 +73,27 @@ type commit struct {
 	st   *Store
 	s    *Session
 	done func([]planner.Result)
+
+	again   rereads
+	parents parents
 }
 
 // plan groups the writes into tasks, each of which is one multi if all goes well.
 func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 	var sets, creates []*stateItem
+	items := make([]stateItem, 0, len(writes)) // one piece of memory for all; it does not move
+	item := func(seq uint64, id partition.ID, state partition.State) *stateItem {
+		items = append(items, stateItem{seq: seq, id: id, state: state, parent: true})
+		return &items[len(items)-1]
+	}
 	var tasks []func(context.Context) error
 	add := func(f func(context.Context) error) { tasks = append(tasks, f) }
 	for _, w := range writes {
 		switch b := w.Body.(type) {
 		case planner.SetState:
-			sets = append(sets, c.stateItem(w.Seq, b.ID, b.State))
+			sets = append(sets, item(w.Seq, b.ID, b.State))
 		case planner.CreateState:
-			creates = append(creates, c.stateItem(w.Seq, b.ID, b.State))
+			creates = append(creates, item(w.Seq, b.ID, b.State))
 		case planner.SetTopic:
 			add(func(ctx context.Context) error { return c.setTopic(ctx, w.Seq, b) })
 		case planner.CreateTopic:
@@ -108,7 +119,11 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 		}
 	}
 	sortByTopic(creates)
-	for _, batch := range pack(sets, c.s.cfg.MaxBatch, opsOfSet) {
+	first := 0
+	if len(sets) > c.s.cfg.MaxBatch {
+		first = min(len(sets), firstBatch)
+	}
+	for _, batch := range slices.Concat(pack(sets[:first], c.s.cfg.MaxBatch, opsOfSet), pack(sets[first:], c.s.cfg.MaxBatch, opsOfSet)) {
 		add(func(ctx context.Context) error { return c.setStates(ctx, batch) })
 	}
 	for _, batch := range pack(creates, c.s.cfg.MaxBatch, opsOfCreate) {

@@ -3,6 +3,7 @@ package zkstore
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"baton/planner"
 )
@@ -17,10 +18,7 @@ type creation struct {
 
 // createStates creates state znodes and what is missing above them in one multi.
 func (c *commit) createStates(ctx context.Context, items []*stateItem) error {
-	missing := map[string]bool{} // topics whose partitions znode is to be created
-	for _, it := range items {
-		missing[it.id.Topic] = true
-	}
+	missing := c.parents.missing(items)
 	unclear, looked := 0, 0
 	for len(items) > 0 {
 		if unclear >= splitAfter && len(items) > 1 {
@@ -41,6 +39,7 @@ func (c *commit) createStates(ctx context.Context, items []*stateItem) error {
 		case err != nil:
 			return err
 		case a.ok:
+			c.parents.made(missing)
 			c.applied(items, func(int) int32 { return 0 }) // a new znode's version
 			return nil
 		case a.unclear:
@@ -83,18 +82,23 @@ func (c *commit) creations(items []*stateItem, missing map[string]bool) (ops []a
 		if it.parent || missing[t] {
 			add(creation{op: c.s.opCreate(partitionPath(it.id), nil, 0), item: it, topic: t})
 		}
-		add(creation{op: c.s.opCreate(statePath(it.id), it.data, 0), item: it, topic: t, state: true})
+		add(creation{op: c.s.opCreate(statePath(it.id), encodeState(it.state), 0), item: it, topic: t, state: true})
 	}
 	return ops, what
 }
 
-// parentsMoved finds out which parents exist after a create of, or under, one failed.
+// parentsMoved finds out which parents exist after a create of, or under, one failed. In a batch of one topic that its
+// partitions znode is there says nothing of what is below: another batch of the same new topic has made it just now.
 func (c *commit) parentsMoved(ctx context.Context, items []*stateItem, missing map[string]bool,
 	failed creation, a attempt, looked int) ([]*stateItem, error) {
-	if failed.item == nil && a.class == classNoNode {
+	switch {
+	case failed.item == nil && a.class == classNoNode:
 		return c.dropFailed(items, failed, errNoTopic), nil
-	}
-	if looked > parentRounds {
+	case failed.item == nil && len(missing) == 1:
+		c.parents.made(missing)
+		missing[failed.topic] = false
+		return items, nil
+	case looked > parentRounds:
 		return c.dropFailed(items, failed, a.err), nil
 	}
 	return items, c.findParents(ctx, items, missing)
@@ -116,30 +120,56 @@ func (c *commit) dropFailed(items []*stateItem, failed creation, err error) []*s
 
 // findParents reads which parents exist.
 func (c *commit) findParents(ctx context.Context, items []*stateItem, missing map[string]bool) error {
-	for t := range missing {
-		there, err := c.exists(ctx, partitionsPath(t))
-		if err != nil {
-			return err
-		}
-		missing[t] = !there
+	topics := sortedKeys(missing)
+	paths := make([]string, 0, len(topics)+len(items))
+	for _, t := range topics {
+		paths = append(paths, partitionsPath(t))
 	}
-	return parallel(ctx, len(items), c.s.cfg.reads(), func(ctx context.Context, i int) error {
-		there, err := c.exists(ctx, partitionPath(items[i].id))
-		items[i].parent = !there
+	for _, it := range items {
+		paths = append(paths, partitionPath(it.id))
+	}
+	nodes, refused, err := c.nodes(ctx, paths)
+	if err != nil {
 		return err
-	})
+	}
+	there := func(i int) bool { return nodes[i].exists || refused[i] != nil } // who may not read it knows that it is there
+	for i, t := range topics {
+		missing[t] = !there(i)
+	}
+	for i, it := range items {
+		it.parent = !there(len(topics) + i)
+	}
+	return nil
 }
 
-func (c *commit) exists(ctx context.Context, path string) (bool, error) {
-	return again(ctx, c.s, "exists", path, func(conn zkConn) (bool, error) {
-		there, _, err := conn.Exists(c.s.abs(path))
-		return there, err
-	})
+// parents are the topics whose partitions znode a batch of this commit has made, which the next need not make.
+type parents struct {
+	mu sync.Mutex
+	of map[string]bool
+}
+
+// missing are the items' topics, true for those whose partitions znode is to be created as far as is known.
+func (p *parents) missing(items []*stateItem) map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	missing := map[string]bool{}
+	for _, it := range items {
+		missing[it.id.Topic] = !p.of[it.id.Topic]
+	}
+	return missing
+}
+
+func (p *parents) made(topics map[string]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for t := range topics {
+		p.of[t] = true
+	}
 }
 
 // readBackCreates reports the items whose state exists and returns the others.
 func (c *commit) readBackCreates(ctx context.Context, items []*stateItem, tried bool) ([]*stateItem, error) {
-	found, err := c.st.ReadStates(ctx, idsOf(items))
+	found, err := c.readStates(ctx, items)
 	if err != nil {
 		return nil, err
 	}

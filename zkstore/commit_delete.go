@@ -191,3 +191,10 @@ func (r *removal) expand(ctx context.Context, at int) error {
 	r.paths = append(r.paths[:at:at], append(below, r.paths[at:]...)...)
 	return nil
 }
+
+func (c *commit) exists(ctx context.Context, path string) (bool, error) {
+	return again(ctx, c.s, "exists", path, func(conn zkConn) (bool, error) {
+		there, _, err := conn.Exists(c.s.abs(path))
+		return there, err
+	})
+}

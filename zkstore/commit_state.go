@@ -9,6 +9,8 @@ import (
 	"baton/epoch"
 	"baton/partition"
 	"baton/planner"
+
+	"github.com/go-zookeeper/zk"
 )
 
 // stateItem is one state znode to be set or created.
@@ -16,7 +18,6 @@ type stateItem struct {
 	seq   uint64
 	id    partition.ID
 	state partition.State
-	data  []byte
 	// tried: an earlier multi with this item has an unknown outcome, so what is there may
 	// be ours.
 	tried bool
@@ -24,11 +25,9 @@ type stateItem struct {
 	parent bool
 }
 
-func (c *commit) stateItem(seq uint64, id partition.ID, state partition.State) *stateItem {
-	return &stateItem{seq: seq, id: id, state: state, data: encodeState(state), parent: true}
-}
-
-func (it *stateItem) size() int { return len(it.data) + len(statePath(it.id)) + 64 }
+// size is the most that one operation of an item takes in a multi, without the chroot: paths and contents are made when
+// their batch is, so that the first goes out at once.
+func (it *stateItem) size() int { return 256 + len(it.id.Topic) + 11*len(it.state.ISR) }
 
 func sortByTopic(items []*stateItem) {
 	slices.SortStableFunc(items, func(a, b *stateItem) int { return partition.Compare(a.id, b.id) })
@@ -50,10 +49,10 @@ func (c *commit) failItems(items []*stateItem, err error) {
 	c.done(out)
 }
 
-// setStates replaces state znodes in one multi. A znode that moved is taken out and
-// the rest sent again, so each round settles at least one item.
+// setStates replaces state znodes in one multi. When one has moved others may have: all of the batch are read at once,
+// what has moved is reported, and the rest sent again.
 func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
-	conflicts, unclear := 0, 0
+	stalled, unclear := 0, 0
 	for len(items) > 0 {
 		if unclear >= splitAfter && len(items) > 1 {
 			half := len(items) / 2
@@ -63,15 +62,11 @@ func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
 			items, unclear = items[half:], 0
 			continue
 		}
-		if unclear > giveUpAfter {
+		if max(unclear, stalled) > giveUpAfter {
 			c.failItems(items, errUnstable)
 			return nil
 		}
-		ops := make([]any, len(items))
-		for i, it := range items {
-			ops[i] = c.s.opSet(statePath(it.id), it.data, int32(it.state.PartitionEpoch))
-		}
-		a, err := c.attempt(ctx, fmt.Sprintf("setting %d states", len(items)), ops)
+		a, err := c.attempt(ctx, fmt.Sprintf("setting %d states", len(items)), c.setOps(items))
 		switch {
 		case err != nil:
 			return err
@@ -90,17 +85,14 @@ func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
 			c.failItems(items, a.err)
 			return nil
 		case a.class == classBadVersion || a.class == classNoNode:
-			conflicts++
-			if conflicts > manyConflicts {
-				conflicts = 0
-				items, err = c.readBackSets(ctx, items)
-			} else {
-				err = c.settleSet(ctx, items[a.failed])
-				items = without(items, a.failed)
-			}
+			rest, err := c.readBackSets(ctx, items)
 			if err != nil {
 				return err
 			}
+			if stalled++; len(rest) < len(items) {
+				stalled = 0
+			}
+			items = rest
 		default:
 			c.failItems(items[a.failed:a.failed+1], a.err)
 			items = without(items, a.failed)
@@ -109,18 +101,24 @@ func (c *commit) setStates(ctx context.Context, items []*stateItem) error {
 	return nil
 }
 
-func without(items []*stateItem, i int) []*stateItem {
-	return slices.Concat(items[:i], items[i+1:])
+// setOps are the operations of a batch; their contents share one buffer.
+func (c *commit) setOps(items []*stateItem) []any {
+	size := 0
+	for _, it := range items {
+		size += it.size()
+	}
+	ops, sets, data := make([]any, len(items)), make([]zk.SetDataRequest, len(items)), make([]byte, 0, size)
+	for i, it := range items {
+		at := len(data)
+		data = appendState(data, it.state)
+		sets[i] = zk.SetDataRequest{Path: c.s.abs(statePath(it.id)), Data: data[at:len(data):len(data)], Version: int32(it.state.PartitionEpoch)}
+		ops[i] = &sets[i]
+	}
+	return ops
 }
 
-// settleSet reports an item whose znode is not at the expected version.
-func (c *commit) settleSet(ctx context.Context, it *stateItem) error {
-	found, err := c.st.readState(ctx, it.id)
-	if err != nil {
-		return err
-	}
-	c.result(it.outcomeOfSet(found))
-	return nil
+func without(items []*stateItem, i int) []*stateItem {
+	return slices.Concat(items[:i], items[i+1:])
 }
 
 // outcomeOfSet compares what was found with what was to be written. Content with our
@@ -136,7 +134,7 @@ func (it *stateItem) outcomeOfSet(found planner.StateRead) planner.Result {
 // readBackSets reads all znodes of a batch, reports those that are settled, and
 // returns those that are still at the expected version.
 func (c *commit) readBackSets(ctx context.Context, items []*stateItem) ([]*stateItem, error) {
-	found, err := c.st.ReadStates(ctx, idsOf(items))
+	found, err := c.readStates(ctx, items)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +152,6 @@ func (c *commit) readBackSets(ctx context.Context, items []*stateItem) ([]*state
 		c.done(out)
 	}
 	return rest, nil
-}
-
-func idsOf(items []*stateItem) []partition.ID {
-	ids := make([]partition.ID, len(items))
-	for i, it := range items {
-		ids[i] = it.id
-	}
-	return ids
 }
 
 // outcomeOfCreate: a state that nobody but this claim can have written is ours.

@@ -36,8 +36,9 @@ type Config struct {
 
 const (
 	// maxRequest bounds a multi in bytes: a server drops the connection of a client that
-	// sends more than jute.maxbuffer (0xfffff), which would look like a lost reply.
-	maxRequest = 900 << 10
+	// sends more than jute.maxbuffer (0xfffff), which would look like a lost reply. Half of that costs nothing: batches are
+	// far smaller but for states of hundreds of replicas.
+	maxRequest = 512 << 10
 	// maxZnode is the largest content that is written.
 	maxZnode = 1_000_000
 	// sendBuffer is what one outgoing packet may take in the client.
@@ -67,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = zap.NewNop()
 	}
 	if c.MaxBatch <= 0 {
-		c.MaxBatch = 200
+		c.MaxBatch = 500
 	}
 	if c.InFlight <= 0 {
 		c.InFlight = 4

@@ -10,9 +10,10 @@ import (
 	"baton/partition"
 )
 
-// encodeState writes the content of a state znode; the PartitionEpoch is not part of it.
-func encodeState(st partition.State) []byte {
-	b := make([]byte, 0, 96)
+// encodeState returns the content of a state znode; the PartitionEpoch is not part of it.
+func encodeState(st partition.State) []byte { return appendState(make([]byte, 0, 96), st) }
+
+func appendState(b []byte, st partition.State) []byte {
 	b = append(b, `{"controller_epoch":`...)
 	b = strconv.AppendInt(b, int64(st.ControllerEpoch), 10)
 	b = append(b, `,"leader":`...)

@@ -52,7 +52,9 @@ func partitionsPath(t string) string  { return topicPath(t) + "/partitions" }
 func partitionPath(id partition.ID) string {
 	return partitionsPath(id.Topic) + "/" + strconv.Itoa(int(id.Number))
 }
-func statePath(id partition.ID) string   { return partitionPath(id) + "/state" }
+func statePath(id partition.ID) string {
+	return pathTopics + "/" + id.Topic + "/partitions/" + strconv.Itoa(int(id.Number)) + "/state"
+}
 func childPath(dir, name string) string  { return dir + "/" + name }
 func idPath(dir string, id int32) string { return dir + "/" + strconv.Itoa(int(id)) }
 func lastElement(path string) string     { return path[strings.LastIndexByte(path, '/')+1:] }

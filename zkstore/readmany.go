@@ -155,10 +155,15 @@ func (c *readConn) begin(s *Session) error {
 	if welcome.SessionID == 0 {
 		return errors.New("the server refuses it")
 	}
+	return c.sync(s)
+}
+
+// sync has the server catch up with what has been acknowledged to anybody.
+func (c *readConn) sync(s *Session) error {
 	if err := c.ask(jute.OpSync, &jute.PathRequest{Path: s.abs("/")}); err != nil {
 		return err
 	}
-	_, err = c.reply()
+	_, err := c.reply()
 	return err
 }
 

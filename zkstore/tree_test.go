@@ -203,6 +203,7 @@ func newTree(t *testing.T, cfg Config, paths ...string) (*tree, *Store) {
 	}
 	s := newSession(cfg)
 	s.conn = tr
+	s.noMultiRead.Store(true)
 	s.id.Store(7)
 	s.timeout.Store(int64(18 * time.Second))
 	s.setConnected(true)
