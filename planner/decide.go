@@ -166,12 +166,27 @@ func (m *Machine) propose(c *change) {
 		body = CreateState{ID: c.id, State: c.next}
 	}
 	w := m.newWrite(body, func(r Result) { m.stateCommitted(c, r) })
+	w.Class = c.class()
 	if c.strategy == partition.Shrink {
 		m.shrinks = append(m.shrinks, w)
 	} else {
 		m.plan.Writes = append(m.plan.Writes, w)
 	}
 	m.decided(c, !p.Known)
+}
+
+func (c *change) class() Class {
+	switch {
+	case c.alter != nil:
+		return ISR
+	case c.wanted != nil:
+		return Storm
+	}
+	switch c.strategy {
+	case partition.Shrink, partition.OfflineElection, partition.ControlledShutdown, partition.Unclean, partition.Leaderless, partition.Refence:
+		return Loss
+	}
+	return Storm
 }
 
 // breaks names the invariant a change would break, empty if none.
