@@ -235,14 +235,14 @@ const noSlot int32 = -1
 
 // takeSlot returns the lowest free slot.
 func (im *Image) takeSlot() int32 {
-	for slot := range im.free.All() {
-		im.free.Remove(slot)
-		return slot
+	if im.free.Len() == 0 {
+		im.places = append(im.places, place{})
+		return int32(len(im.places) - 1) //nolint:gosec // far below
 	}
-	im.places = append(im.places, place{})
-	return int32(len(im.places) - 1) //nolint:gosec // far below
+	slot := im.free.first()
+	im.free.Remove(slot)
+	return slot
 }
-
 func (im *Image) freeSlots(t *Topic) {
 	if t == nil {
 		return

@@ -107,6 +107,13 @@ func (s *Slots) AllBut(o *Slots) iter.Seq[int32] {
 	}
 }
 
+// first returns the lowest slot of a set that is not empty.
+func (s *Slots) first() int32 {
+	u := slices.IndexFunc(s.used, func(word uint64) bool { return word != 0 })
+	w := u<<6 + bits.TrailingZeros64(s.used[u])
+	return int32(w<<6 + bits.TrailingZeros64(s.words[w])) //nolint:gosec // a slot
+}
+
 // usedWords goes through the indexes of the words that are not 0.
 func (s *Slots) usedWords() iter.Seq[int] {
 	return func(yield func(int) bool) {

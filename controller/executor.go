@@ -10,8 +10,8 @@ import (
 	"baton/planner"
 )
 
-// writers is how many commits are under way at once: a batch that meets a conflict
-// must not hold up the ISR changes behind it.
+// writers is how many commits of one class are under way at once: a batch that meets a
+// conflict must not hold up what is behind it.
 const writers = 4
 
 // executor carries plans out. It decides nothing: what becomes of a write, a read or a
@@ -20,17 +20,19 @@ type executor struct {
 	term *Term
 
 	mu      sync.Mutex
-	writes  []planner.Write
-	reads   []planner.Read
-	verify  bool
+	waiting [planner.Classes]work // by class of the writes; reads go with Loss
+	signals [planner.Classes]chan struct{}
 	busy    int           // commits under way
 	idle    chan struct{} // closed when draining and nothing is left
-	signal  chan struct{}
-	drained bool // no new work is begun
+	drained bool          // no new work is begun
 }
 
 func newExecutor(t *Term) *executor {
-	return &executor{term: t, signal: make(chan struct{}, 1), idle: make(chan struct{})}
+	x := &executor{term: t, idle: make(chan struct{})}
+	for c := range x.signals {
+		x.signals[c] = make(chan struct{}, 1)
+	}
+	return x
 }
 
 // carryOut starts a plan's effects; it never waits for I/O.
@@ -57,20 +59,25 @@ func (x *executor) carryOut(p planner.Plan) error {
 		x.term.store.RereadBrokers()
 	}
 	if len(p.Writes)+len(p.Reads) > 0 || p.Reclaim {
-		x.mu.Lock()
-		x.writes = append(x.writes, p.Writes...)
-		x.reads = append(x.reads, p.Reads...)
-		x.verify = x.verify || p.Reclaim
-		x.mu.Unlock()
-		x.wake()
+		x.add(p)
 	}
 	return nil
 }
 
-func (x *executor) wake() {
-	select {
-	case x.signal <- struct{}{}:
-	default:
+func (x *executor) add(p planner.Plan) {
+	x.mu.Lock()
+	for _, w := range p.Writes {
+		x.waiting[w.Class].writes = append(x.waiting[w.Class].writes, w)
+	}
+	reads := &x.waiting[planner.Loss]
+	reads.reads = append(reads.reads, p.Reads...)
+	reads.verify = reads.verify || p.Reclaim
+	x.mu.Unlock()
+	for c := range x.signals {
+		select {
+		case x.signals[c] <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -93,23 +100,37 @@ func (x *executor) run(ctx context.Context) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	for c := range planner.Class(planner.Classes) {
+		wg.Go(func() { x.runClass(ctx, c, cancel) })
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func (x *executor) runClass(ctx context.Context, c planner.Class, cancel context.CancelCauseFunc) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	slots := make(chan struct{}, writers)
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-x.signal:
+			return
+		case <-x.signals[c]:
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return
 		case slots <- struct{}{}: // what comes while all are busy goes out together
 		}
-		work := x.takeWork()
+		work, ok := x.takeWork(c)
+		if !ok {
+			<-slots
+			continue
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			defer x.finished()
-			if err := x.do(ctx, work); err != nil {
+			if err := x.do(ctx, work, committed(c)); err != nil {
 				cancel(err)
 			}
 		})
@@ -122,16 +143,15 @@ type work struct {
 	verify bool
 }
 
-func (x *executor) takeWork() work {
+func (x *executor) takeWork(c planner.Class) (w work, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.busy++
-	if x.drained {
-		return work{}
+	w, x.waiting[c] = x.waiting[c], work{}
+	if x.drained || len(w.writes)+len(w.reads) == 0 && !w.verify {
+		return w, false
 	}
-	w := work{x.writes, x.reads, x.verify}
-	x.writes, x.reads, x.verify = nil, nil, false
-	return w
+	x.busy++
+	return w, true
 }
 
 func (x *executor) finished() {
@@ -162,7 +182,7 @@ func (x *executor) drain(ctx context.Context) {
 	}
 }
 
-func (x *executor) do(ctx context.Context, w work) error {
+func (x *executor) do(ctx context.Context, w work, outcomes class) error {
 	t := x.term
 	if w.verify {
 		if err := t.store.VerifyFence(ctx); err != nil {
@@ -171,7 +191,9 @@ func (x *executor) do(ctx context.Context, w work) error {
 		return ErrReclaim
 	}
 	if len(w.writes) > 0 {
-		err := t.store.Commit(ctx, w.writes, func(rs []planner.Result) { t.queue.push(planner.Committed{Results: rs}) })
+		err := t.store.Commit(ctx, w.writes, func(rs []planner.Result) {
+			_ = t.queue.add(entry{event: planner.Committed{Results: rs}, class: outcomes}) // dropped after close, as its role is over
+		})
 		if err != nil {
 			return fmt.Errorf("writing to ZooKeeper: %w", err)
 		}

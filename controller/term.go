@@ -179,25 +179,27 @@ func (t *Term) tick(ctx context.Context) {
 
 // loop steps the machine until ctx ends or the machine wants to resign.
 func (t *Term) loop(ctx context.Context) error {
-	var batch []entry
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-t.queue.signal:
 		}
-		batch = t.queue.take(batch)
-		t.observer.QueueSize(len(batch))
-		for _, e := range batch {
+		t.observer.QueueSize(t.queue.size())
+		for {
+			e, ok := t.queue.take()
+			if !ok {
+				break
+			}
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if err := t.handle(e); err != nil {
 				return err
 			}
+			t.progress.Store(time.Now().UnixNano())
+			t.publish()
 		}
-		t.progress.Store(time.Now().UnixNano())
-		t.publish()
 	}
 }
 
@@ -273,7 +275,8 @@ func (t *Term) Call(ctx context.Context, body planner.CallBody) (planner.ReplyBo
 	token := t.token
 	t.calls[token] = ch
 	t.mu.Unlock()
-	if err := t.queue.add(entry{event: planner.Call{Token: token, Body: body}}); err != nil {
+	call := planner.Call{Token: token, Body: body}
+	if err := t.queue.add(entry{event: call, class: classOf(call)}); err != nil {
 		t.forget(token)
 		return nil, err
 	}
@@ -314,7 +317,7 @@ func (t *Term) ViewMachine(ctx context.Context, f func(*planner.Machine)) error 
 	// what is the caller's.
 	var taken atomic.Bool
 	result := make(chan error, 1)
-	err := t.queue.add(entry{view: func(m *planner.Machine) {
+	err := t.queue.add(entry{class: storms, view: func(m *planner.Machine) {
 		switch {
 		case !taken.CompareAndSwap(false, true):
 		case !m.Active():

@@ -497,6 +497,41 @@ func TestAHangingCommitDoesNotHoldUpOthers(t *testing.T) {
 	})
 }
 
+// While ZooKeeper is busy with as many storms as may be under way, a leader's ISR change is written and answered.
+func TestAnISRChangeDoesNotWaitForStorms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		hold := make(chan struct{})
+		r.store.commit = func(_ context.Context, w []planner.Write, done func([]planner.Result)) error {
+			if w[0].Class == planner.Storm {
+				<-hold
+			}
+			done(applied(w))
+			return nil
+		}
+		r.start(t)
+		var storms []*answer
+		for range writers + 1 {
+			storms = append(storms, r.call(context.Background(), ids(1, 10)))
+			synctest.Wait()
+		}
+		alter := r.call(context.Background(), planner.AlterPartition{Broker: 1, BrokerEpoch: 10, Items: []planner.AlterItem{{Topic: "t",
+			Request: isr.AlterRequest{LeaderEpoch: 3, ISR: isr.Set{1}}}}})
+		synctest.Wait()
+		if reply, ok := alter.body.(planner.AlterPartitionReply); !ok || reply.Err != nil || reply.Items[0].Err != nil {
+			t.Errorf("alter %+v", alter)
+		}
+		for _, a := range storms {
+			if a.times != 0 {
+				t.Error("a storm is over")
+			}
+		}
+		close(hold)
+		synctest.Wait()
+		stop(r)
+	})
+}
+
 // What is remembered goes slice by slice, and belongs to the caller.
 func TestRemember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -151,7 +151,8 @@ func (m *Machine) topicConfigRead(c TopicConfigRead) {
 }
 
 // propose writes a change, unless it breaks an invariant: then this process does not
-// understand the cluster and must not lead it.
+// understand the cluster and must not lead it. A leader that stays can do without a member
+// longer than a partition can without a leader: what only shrinks an ISR goes behind the rest.
 func (m *Machine) propose(c *change) {
 	p := m.im.Partition(c.id)
 	if why := breaks(p, c); why != "" {
@@ -160,12 +161,32 @@ func (m *Machine) propose(c *change) {
 	}
 	m.inflight.add(c)
 	m.bodies = nil // they may name a state that ZooKeeper is about to have no more
-	if p.Known {
-		m.write(SetState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
+	var body WriteBody = SetState{ID: c.id, State: c.next}
+	if !p.Known {
+		body = CreateState{ID: c.id, State: c.next}
+	}
+	w := m.newWrite(body, func(r Result) { m.stateCommitted(c, r) })
+	w.Class = c.class()
+	if c.strategy == partition.Shrink {
+		m.shrinks = append(m.shrinks, w)
 	} else {
-		m.write(CreateState{ID: c.id, State: c.next}, func(r Result) { m.stateCommitted(c, r) })
+		m.plan.Writes = append(m.plan.Writes, w)
 	}
 	m.decided(c, !p.Known)
+}
+
+func (c *change) class() Class {
+	switch {
+	case c.alter != nil:
+		return ISR
+	case c.wanted != nil:
+		return Storm
+	}
+	switch c.strategy {
+	case partition.Shrink, partition.OfflineElection, partition.ControlledShutdown, partition.Unclean, partition.Leaderless, partition.Refence:
+		return Loss
+	}
+	return Storm
 }
 
 // breaks names the invariant a change would break, empty if none.

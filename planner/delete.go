@@ -178,9 +178,8 @@ func (m *Machine) confirmMarker(d *deletion) {
 		switch r.Outcome {
 		case Applied:
 			d.confirmed, d.retry = true, 0
-		case Conflict: // taken back, or the topic is gone, which is reported
+		case Conflict: // taken back, or the topic is gone: both are reported, and a marker that the topic has left is dropped then
 			delete(m.deletions, d.name)
-			delete(m.deleting, d.name)
 			m.rehold(m.im.Topic(d.name))
 		case Failed:
 			m.note(Note{Kind: NoteWriteFailed, Broker: -1, Partition: partition.ID{Topic: d.name, Number: -1}, Text: "deletion of topic " + d.name + ": " + r.Reason})
@@ -350,10 +349,7 @@ func (m *Machine) deletionDone(d *deletion) {
 // slice: the marker, if there is one, speaks of what is there now.
 func (m *Machine) deletionForgotten(name string) {
 	d := m.deletions[name]
-	if d == nil {
-		return
-	}
-	if m.cleaning == d { // the outcome is on its way
+	if d != nil && m.cleaning == d { // the outcome is on its way
 		d.confirmed = false
 		return
 	}

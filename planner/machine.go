@@ -22,6 +22,8 @@ type Machine struct {
 	im     *cluster.Image
 	plan   Plan
 	seq    uint64
+	// shrinks are writes of the step that go behind all others; see propose.
+	shrinks []Write
 
 	// What the step is about, for its decisions: event, and what it was found to mean. cause
 	// is made of both; overdue are the causes of partitions that have to wait for a decision.
@@ -253,22 +255,25 @@ func (m *Machine) settle() {
 	m.settleDeletions()
 	m.settleCalls()
 	m.moreElections()
+	m.plan.Writes = append(m.plan.Writes, m.shrinks...)
+	m.shrinks = nil
 	m.tell()
 }
 
-// looked is a partition that is looked at; gone if it is not there any more.
+// looked is a partition that is looked at.
 type looked struct {
 	id   partition.ID
-	slot int32
-	gone bool
+	slot int32 // notThere if it is gone
 }
+
+const notThere int32 = -1
 
 // takeDirty returns the partitions to look at, by topic and number.
 func (m *Machine) takeDirty() []looked {
 	out := m.byName(&m.dirty)
 	for id := range m.dirtyGone {
 		if m.im.Partition(id) == nil { // else another one of that name came in the same step, and is dirty itself
-			out = append(out, looked{id: id, gone: true})
+			out = append(out, looked{id: id, slot: notThere})
 		}
 	}
 	if len(m.dirtyGone) > 0 {
@@ -312,10 +317,15 @@ func (m *Machine) touchLeaderless() {
 
 // write queues one write; then is called with its result.
 func (m *Machine) write(body WriteBody, then func(Result)) uint64 {
+	w := m.newWrite(body, then)
+	m.plan.Writes = append(m.plan.Writes, w)
+	return w.Seq
+}
+
+func (m *Machine) newWrite(body WriteBody, then func(Result)) Write {
 	m.seq++
 	m.writes[m.seq] = then
-	m.plan.Writes = append(m.plan.Writes, Write{Seq: m.seq, Body: body})
-	return m.seq
+	return Write{Seq: m.seq, Body: body}
 }
 
 func (m *Machine) committed(r Result) {

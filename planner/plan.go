@@ -38,9 +38,26 @@ type Plan struct {
 // Write is one conditional change of ZooKeeper; all of them are made under the Fence.
 // Seq identifies it in its Result and is unique for the machine's life.
 type Write struct {
-	Seq  uint64
-	Body WriteBody
+	Seq   uint64
+	Class Class
+	Body  WriteBody
 }
+
+// Class says what a write must not wait behind.
+type Class uint8
+
+// The classes; one waits behind those after it.
+const (
+	// Storm: new topics, elections that somebody wants, reassignments, deletions: there may be very many at once.
+	Storm Class = iota
+	// Loss: a partition has lost its leader, or a member of its ISR.
+	Loss
+	// ISR: a leader waits for a change of the ISR.
+	ISR
+)
+
+// Classes is how many there are.
+const Classes = 3
 
 // WriteBody is one of SetState, CreateState, SetTopic, CreateTopic, NextProducerIDs,
 // DeleteNotifications, SetLegacyReassignments, ConfirmMarker, MarkTopic, DropMarker,

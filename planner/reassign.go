@@ -243,7 +243,7 @@ func (m *Machine) reassignTopics(at []looked) {
 // reassigns reports whether a partition may be a reason to rewrite its topic: most never
 // are, and a topic may have many.
 func (m *Machine) reassigns(d looked) bool {
-	if !d.gone {
+	if d.slot != notThere {
 		if _, p := m.im.At(d.slot); p.Assignment.Reassigning() {
 			return true
 		}

@@ -92,6 +92,7 @@ func (m *Machine) settled(l *ledger) []looked {
 // or the election that a lapsed leader causes, brings the entry back up.
 func (m *Machine) sendable(broker int32, l *ledger) (due []looked, unknownLeader bool) {
 	most := m.most()
+	due = make([]looked, 0, min(l.lai.Len(), most))
 	for slot := range l.lai.AllBut(&m.inflight.slots) {
 		t, p := m.im.At(slot)
 		id := partition.ID{Topic: t.Name, Number: p.Number}

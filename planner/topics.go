@@ -146,6 +146,7 @@ func (m *Machine) intakeTopic(t TopicRead, states map[partition.ID]StateRead) {
 	if old != nil && topic.ID.IsZero() {
 		topic.ID = old.ID
 	}
+	topic.Partitions = make([]cluster.Partition, 0, len(t.Partitions))
 	for _, pr := range t.Partitions {
 		topic.Partitions = append(topic.Partitions, m.intakePartition(t.Name, pr, old, states))
 	}
