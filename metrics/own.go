@@ -107,7 +107,7 @@ func (s *Set) initOwn() {
 	o.lostRecords = s.counter("baton_lost_records_total", "Records that such logs had, and the partition's leader does not have.")
 
 	o.imageWarm = s.gauge("baton_image_warm", "1 while a standby has an image of topics and states that a claim can stand on (0 when active).")
-	o.imageAge = s.gauge("baton_image_age_seconds", "Time since that image was last known to be as ZooKeeper had it (0 without one).")
+	o.imageAge = s.gauge("baton_image_age_seconds", "Time since that image was last known to be as ZooKeeper had it, -1 without one.")
 	o.imagePartitions = s.gauge("baton_image_partitions", "Partitions in that image.")
 	o.imageDirty = s.gauge("baton_image_dirty_znodes", "Znodes of it that have changed and wait to be read again.")
 	o.imageRequests = s.counter("baton_image_requests_total", "Requests to ZooKeeper for that image.")
@@ -276,11 +276,14 @@ func bit(on bool) float64 {
 	return 0
 }
 
-// Image is what a standby's image of topics and states is like; all zero for one that cannot be stood on.
+// Image is what a standby's image of topics and states is like.
 func (s *Set) Image(warm bool, age time.Duration, partitions, dirty int) {
 	o := &s.own
 	o.imageWarm.Set(bit(warm))
-	o.imageAge.Set(age.Seconds())
+	o.imageAge.Set(-1)
+	if warm {
+		o.imageAge.Set(age.Seconds())
+	}
 	o.imagePartitions.Set(float64(partitions))
 	o.imageDirty.Set(float64(dirty))
 }
