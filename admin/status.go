@@ -69,6 +69,7 @@ type Status struct {
 	Hold      *Hold     `json:"hold,omitempty"`
 	Migration string    `json:"migration,omitempty"` // an active migration to KRaft
 	ZooKeeper ZooKeeper `json:"zookeeper"`
+	Image     *Image    `json:"image,omitempty"` // of a standby
 	Members   []Member  `json:"members"`
 	Brokers   []Broker  `json:"brokers"`
 	// Counts is null where it was not counted: on a standby, or when ZooKeeper was read without a running Baton.
@@ -88,6 +89,15 @@ type Instance struct {
 	Ready     bool      `json:"ready"`
 	Why       string    `json:"notReadyBecause,omitempty"`
 	StartedAt time.Time `json:"startedAt,omitzero"`
+}
+
+// Image is what a standby keeps of topics and partition states for its claim.
+type Image struct {
+	Warm       bool   `json:"warm"` // a claim need not read them
+	Topics     int    `json:"topics"`
+	Partitions int    `json:"partitions"`
+	AgeMS      int64  `json:"ageMs"` // since it was last known to be as ZooKeeper had it
+	Why        string `json:"coldBecause,omitempty"`
 }
 
 // Holder is who is in /controller.

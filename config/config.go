@@ -75,6 +75,8 @@ type Config struct {
 	LeaderLogSampleInterval     time.Duration // leader.log.sample.interval.ms, 0 = off
 	LeaderLogSamplePartitions   int           // leader.log.sample.partitions.per.second
 	ReturnedLogTimeout          time.Duration // returned.log.measure.timeout.ms, 0 = off
+	StandbyImage                string        // standby.image: warm|cold
+	StandbyImageReads           int           // standby.image.reads.per.second
 	InstanceName                string
 	MetricsLabels               []Label // sorted by name
 	securityInterBrokerProtocol string

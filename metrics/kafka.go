@@ -180,10 +180,13 @@ func (s *Set) RequestQueueTime(broker int32, d time.Duration) {
 }
 
 // ZooKeeper counts what happens to sessions and requests; it is what zkstore is given.
-func (s *Set) ZooKeeper() ZooKeeper { return ZooKeeper{&s.kafka} }
+func (s *Set) ZooKeeper() ZooKeeper { return ZooKeeper{&s.kafka, &s.own} }
 
 // ZooKeeper is the part of a Set that is about ZooKeeper.
-type ZooKeeper struct{ k *kafkaSet }
+type ZooKeeper struct {
+	k *kafkaSet
+	o *ownSet
+}
 
 // RequestLatency is how long one request took.
 func (z ZooKeeper) RequestLatency(d time.Duration) { z.k.zkLatency.Observe(millis(d)) }
@@ -199,3 +202,29 @@ func (z ZooKeeper) Expired() { z.k.expires.Inc() }
 
 // AuthFailed counts a refused authentication.
 func (z ZooKeeper) AuthFailed() { z.k.authFailures.Inc() }
+
+// ImageRequest counts a request for a standby's image, for so many znodes.
+func (z ZooKeeper) ImageRequest(znodes int) {
+	z.o.imageRequests.Inc()
+	z.o.imageReads.Add(float64(znodes))
+}
+
+// ImageReceived counts what came in for it.
+func (z ZooKeeper) ImageReceived(bytes int, event bool) {
+	z.o.imageBytes.Add(float64(bytes))
+	if event {
+		z.o.imageEvents.Inc()
+	}
+}
+
+// ImageLost counts an image that was lost.
+func (z ZooKeeper) ImageLost() { z.o.imageLosses.Inc() }
+
+// Loaded counts a claim that has read the cluster, warm if it stands on an image.
+func (z ZooKeeper) Loaded(warm bool) {
+	kind := "cold"
+	if warm {
+		kind = "warm"
+	}
+	z.o.claimLoads.WithLabelValues(kind).Inc()
+}

@@ -49,6 +49,9 @@ type ownSet struct {
 	sampleAge                                                        prometheus.Gauge
 	returnedLogs                                                     *prometheus.CounterVec
 	lostRecords                                                      prometheus.Counter
+	imageWarm, imageAge, imagePartitions, imageDirty                 prometheus.Gauge
+	imageRequests, imageReads, imageBytes, imageEvents, imageLosses  prometheus.Counter
+	claimLoads                                                       *prometheus.CounterVec
 }
 
 func (s *Set) initOwn() {
@@ -102,6 +105,17 @@ func (s *Set) initOwn() {
 
 	o.returnedLogs = s.counters("baton_returned_logs_total", "Replicas back that were in sync before an unclean election, by whether their log was measured before they followed: measured or not_measured.", "result")
 	o.lostRecords = s.counter("baton_lost_records_total", "Records that such logs had, and the partition's leader does not have.")
+
+	o.imageWarm = s.gauge("baton_image_warm", "1 while a standby has an image of topics and states that a claim can stand on (0 when active).")
+	o.imageAge = s.gauge("baton_image_age_seconds", "Time since that image was last known to be as ZooKeeper had it, -1 without one.")
+	o.imagePartitions = s.gauge("baton_image_partitions", "Partitions in that image.")
+	o.imageDirty = s.gauge("baton_image_dirty_znodes", "Znodes of it that have changed and wait to be read again.")
+	o.imageRequests = s.counter("baton_image_requests_total", "Requests to ZooKeeper for that image.")
+	o.imageReads = s.counter("baton_image_reads_total", "Znodes read for it.")
+	o.imageBytes = s.counter("baton_image_received_bytes_total", "Bytes that ZooKeeper sent for it.")
+	o.imageEvents = s.counter("baton_image_events_total", "Changes that ZooKeeper told of for it.")
+	o.imageLosses = s.counter("baton_image_losses_total", "Times such an image was lost with its connection, or could not be begun.")
+	o.claimLoads = s.counters("baton_claim_loads_total", "Claims by what they stood on: warm, the image, or cold, everything was read.", "image")
 
 	o.loopBusy = s.counter("baton_loop_busy_seconds_total", "Time the event loop spent handling events; its rate is the loop's saturation.")
 	o.lastProgress = s.gauge("baton_loop_last_progress_timestamp_seconds", "When the event loop last finished an event, as Unix time.")
@@ -260,4 +274,16 @@ func bit(on bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// Image is what a standby's image of topics and states is like.
+func (s *Set) Image(warm bool, age time.Duration, partitions, dirty int) {
+	o := &s.own
+	o.imageWarm.Set(bit(warm))
+	o.imageAge.Set(-1)
+	if warm {
+		o.imageAge.Set(age.Seconds())
+	}
+	o.imagePartitions.Set(float64(partitions))
+	o.imageDirty.Set(float64(dirty))
 }

@@ -35,11 +35,25 @@ func (n *Node) campaign(ctx, inner context.Context, s session) error {
 		case <-again.C:
 		}
 		n.act(ctx, inner, s)
+		n.follow(s)
 		n.publish(s)
 	}
 }
 
+// follow has a standby keep an image of the cluster. The load of a claim ends it.
+func (n *Node) follow(s session) {
+	c := n.config()
+	n.mu.Lock()
+	standby := n.term == nil && n.viewSeen
+	n.mu.Unlock()
+	if standby && c.StandbyImage == "warm" {
+		s.Follow(c.StandbyImageReads)
+	}
+}
+
 func (n *Node) publish(s session) {
+	img := s.Image()
+	n.metrics.Image(img.Warm, img.Age, img.Partitions, img.Dirty)
 	n.metrics.LeaseValid(s.LeaseValid())
 	n.mu.Lock()
 	v, holding := n.view, n.term != nil

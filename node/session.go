@@ -29,6 +29,9 @@ type session interface {
 	Close()
 	EnsurePaths(ctx context.Context) error
 	Register(ctx context.Context, m zkstore.Member) error
+	// Follow keeps an image for the next claim, unless that is done already.
+	Follow(readsPerSecond int)
+	Image() zkstore.ImageStatus
 	ReadBrokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error)
 	ReadClusterID(ctx context.Context) (string, error)
 	ReadFacts(ctx context.Context, want zkstore.FactsWanted) (zkstore.Facts, error)

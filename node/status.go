@@ -86,6 +86,10 @@ func (n *Node) Status(ctx context.Context) (admin.Status, error) {
 		out.Instance.Role = admin.RoleHeld
 	}
 	if t == nil {
+		if s != nil {
+			img := s.Image()
+			out.Image = &admin.Image{Warm: img.Warm, Topics: img.Topics, Partitions: img.Partitions, AgeMS: img.Age.Milliseconds(), Why: img.Why}
+		}
 		for _, b := range n.dir.list() {
 			out.Brokers = append(out.Brokers, brokerStatus(b))
 		}

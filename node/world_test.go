@@ -227,6 +227,10 @@ func (s *fakeSession) Register(ctx context.Context, m zkstore.Member) error {
 	})
 }
 
+func (s *fakeSession) Follow(int) {}
+
+func (s *fakeSession) Image() zkstore.ImageStatus { return zkstore.ImageStatus{} }
+
 func (s *fakeSession) ReadBrokers(ctx context.Context) ([]cluster.Broker, []planner.Bad, error) {
 	return nil, nil, s.w.reach(ctx, s)
 }

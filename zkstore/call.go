@@ -3,6 +3,7 @@ package zkstore
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,9 @@ func (s *Session) abs(path string) string {
 	}
 	return s.cfg.Chroot + path
 }
+
+// relative takes the chroot off a path.
+func (s *Session) relative(path string) string { return strings.TrimPrefix(path, s.cfg.Chroot) }
 
 func (s *Session) get(ctx context.Context, path string) (node, error) {
 	n, err := again(ctx, s, "get", path, func(c zkConn) (node, error) {

@@ -19,6 +19,11 @@ type Metrics interface {
 	Expired()
 	SyncConnected()
 	AuthFailed()
+	// Of a standby's image: a request for so many znodes, a frame that came in, a lost image; and whether a claim stood on one.
+	ImageRequest(znodes int)
+	ImageReceived(bytes int, event bool)
+	ImageLost()
+	Loaded(warm bool)
 }
 
 // Config says how to reach ZooKeeper. Servers are host:port without the chroot.
@@ -91,3 +96,7 @@ func (noMetrics) Disconnected()                {}
 func (noMetrics) Expired()                     {}
 func (noMetrics) SyncConnected()               {}
 func (noMetrics) AuthFailed()                  {}
+func (noMetrics) ImageRequest(int)             {}
+func (noMetrics) ImageReceived(int, bool)      {}
+func (noMetrics) ImageLost()                   {}
+func (noMetrics) Loaded(bool)                  {}

@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"baton/partition"
 	"baton/planner"
+
+	"go.uber.org/zap"
 )
 
 // sortNames orders child names, numbers by value.
@@ -53,11 +56,7 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	if c.Defaults, st.known.defaults, err = st.readDefaults(ctx); err != nil {
 		return fail(err)
 	}
-	names, err := st.s.childrenW(ctx, pathTopics)
-	if err != nil {
-		return fail(err)
-	}
-	news, err := st.topicsAtOnce(ctx, names)
+	news, err := st.loadTopics(ctx)
 	if err != nil {
 		return fail(err)
 	}
@@ -74,6 +73,29 @@ func (st *Store) Load(ctx context.Context) (*planner.Claimed, error) {
 	return c, nil
 }
 
+// loadTopics takes topics and states from the standby's image, if it is proven to be as of the claim, and else reads them.
+func (st *Store) loadTopics(ctx context.Context) (planner.TopicsChanged, error) {
+	// Before the image is proven: what changes later is reported.
+	names, err := st.s.childrenW(ctx, pathTopics)
+	if err != nil {
+		return planner.TopicsChanged{}, err
+	}
+	begun := time.Now()
+	img, why := st.s.takeImage(ctx, st.s.claimed.Load())
+	st.s.cfg.Metrics.Loaded(why == nil)
+	if why != nil {
+		st.s.log.Info("topics and states are read: there is no image of them", zap.String("reason", why.Error()), zap.Int("topics", len(names)))
+		return st.topicsAtOnce(ctx, names)
+	}
+	st.s.log.Info("topics and states are those of the standby's image", zap.Int("topics", len(img.topics)), zap.Int("partitions", img.partitions),
+		zap.Duration("proof", time.Since(begun)))
+	st.mu.Lock()
+	st.dirty.topicList = true // created or deleted since the proof
+	st.mu.Unlock()
+	reads, nodes := img.reads()
+	return st.compare(reads, nodes, func(ids []partition.ID) ([]planner.StateRead, error) { return img.readStates(ids, time.Now()), nil })
+}
+
 // topicsAtOnce reads many topics, without watches, and what readTopics reads.
 func (st *Store) topicsAtOnce(ctx context.Context, names []string) (planner.TopicsChanged, error) {
 	sortNames(names)
@@ -87,7 +109,7 @@ func (st *Store) topicsAtOnce(ctx context.Context, names []string) (planner.Topi
 	if err != nil {
 		return planner.TopicsChanged{}, fmt.Errorf("reading topics: %w", err)
 	}
-	return st.compare(ctx, reads, nodes)
+	return st.compare(reads, nodes, func(ids []partition.ID) ([]planner.StateRead, error) { return st.ReadStates(ctx, ids) })
 }
 
 // readTopics reads topics, sees to it that their changes are reported, compares them with what is known, and returns what is
@@ -103,10 +125,11 @@ func (st *Store) readTopics(ctx context.Context, names []string) (planner.Topics
 	if err != nil {
 		return planner.TopicsChanged{}, err
 	}
-	return st.compare(ctx, reads, nodes)
+	return st.compare(reads, nodes, func(ids []partition.ID) ([]planner.StateRead, error) { return st.ReadStates(ctx, ids) })
 }
 
-func (st *Store) compare(ctx context.Context, reads []planner.TopicRead, nodes []node) (out planner.TopicsChanged, err error) {
+// compare makes news of what was read of topics, given a way to read states.
+func (st *Store) compare(reads []planner.TopicRead, nodes []node, states func([]partition.ID) ([]planner.StateRead, error)) (out planner.TopicsChanged, err error) {
 	var ids []partition.ID
 	for i, t := range reads {
 		n, old := nodes[i], st.known.topics[t.Name]
@@ -132,11 +155,11 @@ func (st *Store) compare(ctx context.Context, reads []planner.TopicRead, nodes [
 			}
 		}
 	}
-	states, err := st.ReadStates(ctx, ids)
+	found, err := states(ids)
 	if err != nil {
 		return out, err
 	}
-	out.States = slices.DeleteFunc(states, func(s planner.StateRead) bool { return !s.Exists })
+	out.States = slices.DeleteFunc(found, func(s planner.StateRead) bool { return !s.Exists })
 	// Only now: if the states could not be read, nothing was delivered.
 	for i, t := range reads {
 		if !nodes[i].exists {

@@ -155,15 +155,21 @@ func (c *readConn) begin(s *Session) error {
 	if welcome.SessionID == 0 {
 		return errors.New("the server refuses it")
 	}
+	if t := time.Duration(welcome.Timeout) * time.Millisecond; t > 0 {
+		c.wait = t
+	}
 	return c.sync(s)
 }
 
-// sync has the server catch up with what has been acknowledged to anybody.
+// sync has the server catch up with what has been acknowledged to anybody, the claim above all.
 func (c *readConn) sync(s *Session) error {
 	if err := c.ask(jute.OpSync, &jute.PathRequest{Path: s.abs("/")}); err != nil {
 		return err
 	}
-	_, err := c.reply()
+	zxid, _, err := c.reply()
+	if claimed := s.claimed.Load(); err == nil && zxid < claimed {
+		err = fmt.Errorf("%w: it is at 0x%x, the claim is 0x%x", errLags, zxid, claimed)
+	}
 	return err
 }
 
@@ -194,24 +200,24 @@ func (c *readConn) read() ([]byte, error) {
 	return jute.ReadFrame(c.in, readAnswer)
 }
 
-// reply reads the next answer; nothing is watched here, so nothing else comes.
-func (c *readConn) reply() (*jute.Decoder, error) {
+// reply reads the next answer and how far the server was; nothing is watched here, so nothing else comes.
+func (c *readConn) reply() (zxid int64, _ *jute.Decoder, err error) {
 	raw, err := c.read()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	d := jute.NewDecoder(raw)
 	var h jute.ReplyHeader
 	h.Decode(d)
 	switch {
 	case d.Err() != nil:
-		return nil, d.Err()
+		return 0, nil, d.Err()
 	case h.Err == jute.Unimplemented:
-		return nil, errNoMultiRead
+		return 0, nil, errNoMultiRead
 	case h.Err != jute.OK:
-		return nil, fmt.Errorf("the server answers %v", h.Err)
+		return 0, nil, fmt.Errorf("the server answers %v", h.Err)
 	}
-	return d, nil
+	return h.Zxid, d, nil
 }
 
 // askAll sends all requests, each as soon as there is room for it.
@@ -238,10 +244,15 @@ func (c *readConn) askAll(s *Session, paths []string, most int, room func(n int)
 
 // answers reads the answer to one request.
 func (c *readConn) answers(paths []string, take func(i int, n node, err error)) error {
-	d, err := c.reply()
+	_, d, err := c.reply()
 	if err != nil {
 		return err
 	}
+	return readAnswers(d, paths, take)
+}
+
+// readAnswers hands over what a multiRead's answer has for each path.
+func readAnswers(d *jute.Decoder, paths []string, take func(i int, n node, err error)) error {
 	for i := range paths {
 		var h jute.MultiHeader
 		h.Decode(d)

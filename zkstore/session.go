@@ -53,7 +53,11 @@ type Session struct {
 	connected bool
 	changed   chan struct{} // closed and replaced whenever connected changes
 
-	noMultiRead atomic.Bool // no server of ZooKeeper 3.6 or later
+	noMultiRead atomic.Bool  // no server of ZooKeeper 3.6 or later
+	claimed     atomic.Int64 // zxid of the newest claim: what is behind it does not count
+
+	followMu sync.Mutex
+	follower *follower // nil: no image is kept
 
 	good sync.Map // last good registration of a broker, by the znode's name
 
@@ -202,7 +206,7 @@ func (s *Session) onEvent(ev zk.Event) {
 	if ev.Type == zk.EventNotWatching {
 		return // the session is over
 	}
-	ev.Path = strings.TrimPrefix(ev.Path, s.cfg.Chroot)
+	ev.Path = s.relative(ev.Path)
 	s.arms.fired(ev)
 	s.subsMu.RLock()
 	defer s.subsMu.RUnlock()

@@ -18,7 +18,11 @@ import (
 type counts struct {
 	mu                                 sync.Mutex
 	latency, down, expired, up, denied int
+
+	imageRequests, imageLosses, warm, cold int
 }
+
+func (c *counts) get(n *int) int { c.mu.Lock(); defer c.mu.Unlock(); return *n }
 
 func (c *counts) add(n *int)                   { c.mu.Lock(); *n++; c.mu.Unlock() }
 func (c *counts) RequestLatency(time.Duration) { c.add(&c.latency) }
@@ -26,6 +30,16 @@ func (c *counts) Disconnected()                { c.add(&c.down) }
 func (c *counts) Expired()                     { c.add(&c.expired) }
 func (c *counts) SyncConnected()               { c.add(&c.up) }
 func (c *counts) AuthFailed()                  { c.add(&c.denied) }
+func (c *counts) ImageRequest(int)             { c.add(&c.imageRequests) }
+func (c *counts) ImageReceived(int, bool)      {}
+func (c *counts) ImageLost()                   { c.add(&c.imageLosses) }
+func (c *counts) Loaded(warm bool) {
+	if warm {
+		c.add(&c.warm)
+	} else {
+		c.add(&c.cold)
+	}
+}
 
 // closeFromOutside ends a session on the server, as its expiry does: another
 // connection resumes it and closes it.

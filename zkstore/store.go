@@ -166,6 +166,7 @@ func (st *Store) checkRole(ctx context.Context, get func(context.Context, string
 	if !e.exists || e.stat.Version != st.fence.Version {
 		return epoch.ErrFenced
 	}
+	st.s.claimed.Store(e.stat.Mzxid) // as the claim is what has written this version
 	n, err := get(ctx, pathController)
 	switch {
 	case err != nil:
@@ -206,7 +207,7 @@ func stateRead(id partition.ID, n node, err error) planner.StateRead {
 	case err != nil:
 		r.Bad = err.Error()
 	case n.exists:
-		r.Age = planner.Millis(max(0, time.Since(time.UnixMilli(n.stat.Mtime)).Milliseconds()))
+		r.Age = stateAge(n.stat.Mtime, time.Now())
 		if r.State, err = decodeState(n.data, n.stat.Version); err != nil {
 			r.Bad = statePath(id) + ": " + err.Error()
 		}

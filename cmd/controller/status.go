@@ -76,6 +76,11 @@ func statusTable(w io.Writer, st admin.Status) {
 			}
 			line("This instance:", fmt.Sprintf("%d (%s), %s, mode %s, version %s, %s", st.Instance.ID, st.Instance.Name, st.Instance.Role, st.Instance.Mode, st.Instance.Version, ready))
 		}
+		if i := st.Image; i != nil && i.Warm {
+			line("Image:", fmt.Sprintf("warm, %d topics, %d partitions, %d ms old", i.Topics, i.Partitions, i.AgeMS))
+		} else if i != nil {
+			line("Image:", "cold: "+i.Why)
+		}
 		line("ZooKeeper:", zooKeeperLine(st.ZooKeeper))
 		if c := st.Counts; c != nil {
 			line("Topics:", fmt.Sprintf("%d, %d partitions", c.Topics, c.Partitions))

@@ -36,6 +36,7 @@ var controllerRules = []struct {
 	{regexp.MustCompile(`\b(20000\d\d)-1\d{12}\b`), "$1-START"}, // where a journal begins
 	{regexp.MustCompile(`(\w+)@[\w.-]+`), "$1@HOST"},
 	{regexp.MustCompile(`\bsession 0x[0-9a-f]+, timeout [\dms.]+`), "session ID, timeout T"},
+	{regexp.MustCompile(`(?m)^Image: .*$`), "Image:  STATE"}, // of a standby: it may be on its way
 	// How much is known of a loss depends on when the leader's log was looked at last, and how often before.
 	{regexp.MustCompile(`the leader's log [\d.]+ s before it was lost(, if it grew no faster than in the \d+ s before that)?`), "the leader's log N s before it was lost"},
 	{regexp.MustCompile(`(?m)^Logs:.*\n|(?s) *"logs": \[.*?\],?\n`), ""}, // there may have been a sample, or not
