@@ -16,7 +16,7 @@ SEEDS    ?= 20000
 # How long each fuzz target looks for new input; a dozen of them.
 FUZZTIME ?= 5s
 # How the controllers are compared: flags of e2e/sidebyside.
-BENCH    ?= -json bench.json -svg bench.svg
+BENCH    ?= -real 3000 -json bench.json -svg bench.svg
 # Classes of Kafka's own tests for test-kafka, with commas between, with or without package; Class#method for one method.
 CLASSES  ?=
 
@@ -79,7 +79,7 @@ test-matrix: ## the stories of operators on each Kafka from 2.4.1 to 3.9.1, and 
 test-kafka: ## Kafka's own integration tests with Baton as the controller; CLASSES=A,B for others than the usual ones
 	$(GO) run ./e2e/kafkatests -classes '$(CLASSES)'
 
-bench: bench-go ## Kafka's own controller and Baton at the same work, three times each: an hour; BENCH='-partitions 10000 -runs 1' for less
+bench: bench-go ## Kafka's own controller and Baton at the same work, three times each: over an hour; BENCH='-partitions 10000 -runs 1' for less
 	$(GO) run ./e2e/sidebyside $(BENCH)
 
 bench-smoke: ## the same on a small cluster, once: both have to arrive at the same

@@ -42,6 +42,8 @@ type Options struct {
 	Sets map[string]string
 	// Binary replaces the one that Build makes.
 	Binary string
+	// Environ are variables that the process gets besides ours, as KEY=value.
+	Environ []string
 }
 
 // Baton is one Baton. Its process can be ended and started again; its addresses stay.
@@ -128,6 +130,9 @@ func New(ctx context.Context, env kafka.Env, o Options) (*Baton, error) {
 	}
 	name := "baton-" + strconv.Itoa(o.ID)
 	argv := append([]string{o.Binary, "run"}, b.ConfigArgs()...)
+	if len(o.Environ) > 0 {
+		argv = slices.Concat([]string{"env"}, o.Environ, argv) // it becomes the Baton, under the same pid
+	}
 	b.Process, err = kafka.StartProcess(env, name, filepath.Join(logs, name+".log"), argv...)
 	return b, err
 }

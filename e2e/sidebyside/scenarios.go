@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,31 +11,59 @@ import (
 	"baton/e2e/kafka"
 )
 
-// play runs all scenarios, one after the other. Each begins with all replicas in sync.
-func (r *rig) play(ctx context.Context, storm int) error {
-	for _, scenario := range []func(context.Context) error{
-		func(ctx context.Context) error { return r.failover(ctx, r.inOrder) },
-		r.brokerLost,
-		r.controlledShutdown,
-		r.preferred,
-		func(ctx context.Context) error { return r.oneTopic(ctx, storm) },
-		func(ctx context.Context) error { return r.manyTopics(ctx, storm) },
-	} {
-		limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
-		err := scenario(limited)
+// scenario is what contenders play. Each begins with all replicas in sync and the first ones leading.
+type scenario struct {
+	name string
+	what string
+	play func(*rig, context.Context) error
+}
+
+// scenarios in the order in which they are played; those that create topics, which stay, come last.
+var scenarios = []scenario{
+	{"failover", "the role is claimed anew, by the process that had it", (*rig).failover},
+	{"warm", "the same by another Baton, which was standing by", (*rig).warmFailover},
+	{"lost", "a broker's session ends", func(r *rig, ctx context.Context) error { return r.lost(ctx, "broker lost", 1) }},
+	{"two", "two brokers' sessions end, 100 ms apart", func(r *rig, ctx context.Context) error { return r.lost(ctx, "two brokers lost", 2) }},
+	{"shutdown", "a broker asks to be shut down", (*rig).controlledShutdown},
+	{"preferred", "half of all partitions go home to their preferred leaders", (*rig).preferred},
+	{"alter", "AlterPartition of one partition, while nothing happens and while a broker is lost", (*rig).alterPartition},
+	{"memory", "live heap after a garbage collection, at rest", (*rig).memory},
+	{"one", "one topic of -storm partitions is created", (*rig).oneTopic},
+	{"many", "-storm topics of one partition are created at once", (*rig).manyTopics},
+	{"each", "the same, one after the other", (*rig).eachTopic},
+}
+
+// play runs the chosen scenarios, one after the other.
+func (r *rig) play(ctx context.Context) error {
+	for _, s := range scenarios {
+		if !slices.Contains(r.scenarios, s.name) || !r.who.plays(s.name) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, 5*time.Minute+time.Duration(r.partitions)*time.Millisecond)
+		err := s.play(r, limited)
 		cancel()
 		if err != nil {
-			return err
+			return fmt.Errorf("scenario %s: %w", s.name, err)
 		}
 	}
-	return r.memory()
+	return nil
 }
+
+func (r *rig) failover(ctx context.Context) error { return r.setBack(ctx, r.inOrder) }
 
 func (r *rig) inOrder(i int) state { return r.layout.initial(i, r.begun) }
 
-// failover sets all states back, and has the role claimed anew: the clock runs from the end of the last claim until the last
+// clean sets all back if a scenario before has changed it.
+func (r *rig) clean(ctx context.Context) error {
+	if !r.dirty {
+		return nil
+	}
+	return r.setBack(ctx, r.inOrder)
+}
+
+// setBack writes all states anew, and has the role claimed anew: the clock runs from the end of the last claim until the last
 // stub was told of everything.
-func (r *rig) failover(ctx context.Context, of func(i int) state) error {
+func (r *rig) setBack(ctx context.Context, of func(i int) state) error {
 	r.begun++
 	if err := r.layout.reset(ctx, r.conn, of); err != nil {
 		return err
@@ -45,61 +72,100 @@ func (r *rig) failover(ctx context.Context, of func(i int) state) error {
 	if err != nil {
 		return err
 	}
-	return r.timed(ctx, "failover", 0, func() error { return r.conn.Delete("/controller", -1) }, r.everything(before))
+	if err := r.timed(ctx, "failover", r.partitions, nil, func() error { return r.conn.Delete("/controller", -1) }, r.everything(before)); err != nil {
+		return err
+	}
+	r.dirty = false
+	return nil
 }
 
-// victim is the stub to which something happens.
-func (r *rig) victim() *stub { return r.stubs[len(r.stubs)-1] }
+// victims are the stubs to which something happens.
+func (r *rig) victims(n int) []*stub { return r.stubs[len(r.stubs)-n:] }
 
-// without are the goals that a broker leads nothing, and is in no ISR.
-func (r *rig) without(broker int32) []*goal {
-	leads := func(i int) bool { return r.layout.replicas(i)[0] == broker }
-	return []*goal{{
+// without are the goals that brokers lead nothing, and are in no ISR; affected is how many partitions that is about.
+func (r *rig) without(gone []*stub) (affected int, goals []*goal) {
+	leads := func(i int) bool {
+		return slices.ContainsFunc(gone, func(s *stub) bool { return s.id == r.layout.first(i) })
+	}
+	has := func(i int) bool {
+		return slices.ContainsFunc(gone, func(s *stub) bool { return r.layout.has(i, s.id) })
+	}
+	for i := range r.layout.total() {
+		if has(i) {
+			affected++
+		}
+	}
+	return affected, []*goal{{
 		name:  "new leaders",
 		needs: func(id int32, i int) (bool, bool) { return leads(i) && r.layout.has(i, id), leads(i) },
-		met:   func(_ int, h *heard) bool { return h.leader != broker && h.leader >= 0 },
-	}, {
-		name: "all",
-		needs: func(id int32, i int) (bool, bool) {
-			has := r.layout.has(i, broker)
-			return has && r.layout.has(i, id), has
+		met: func(_ int, h *heard) bool {
+			return h.leader >= 0 && !slices.ContainsFunc(gone, func(s *stub) bool { return s.id == h.leader })
 		},
-		met: func(_ int, h *heard) bool { return !h.inSync(broker) },
+	}, {
+		name:  "all",
+		needs: func(id int32, i int) (bool, bool) { return has(i) && r.layout.has(i, id), has(i) },
+		met: func(_ int, h *heard) bool {
+			return !slices.ContainsFunc(gone, func(s *stub) bool { return h.inSync(s.id) })
+		},
 	}}
 }
 
-func (r *rig) brokerLost(ctx context.Context) error {
-	v := r.victim()
-	err := r.timed(ctx, "broker lost", v.id, func() error { v.leave(); return nil }, r.without(v.id)...)
+// lost ends the sessions of some brokers, a tenth of a second apart.
+func (r *rig) lost(ctx context.Context, name string, n int) error {
+	if err := r.clean(ctx); err != nil {
+		return err
+	}
+	gone := r.victims(n)
+	affected, goals := r.without(gone)
+	r.dirty = true
+	err := r.timed(ctx, name, affected, gone, func() error {
+		var pause <-chan time.Time
+		for _, v := range gone {
+			if pause != nil {
+				<-pause
+			}
+			pause = time.After(100 * time.Millisecond)
+			v.leave()
+		}
+		return nil
+	}, goals...)
 	if err != nil {
 		return err
 	}
-	if err := r.same(ctx, "broker lost"); err != nil {
+	// Who hears of both at once may elect once where the other does so twice.
+	if err := r.same(ctx, name, n == 1); err != nil {
 		return err
 	}
-	if err := r.rejoin(ctx, v); err != nil {
-		return err
-	}
-	return r.failover(ctx, r.inOrder)
+	return r.rejoin(ctx, gone)
 }
 
-// rejoin registers a stub again and waits until it was told of everything: a controller that is not done with its leave would
+// rejoin registers stubs again and waits until they were told of everything: a controller that is not done with their leave would
 // write into what is set back next.
-func (r *rig) rejoin(ctx context.Context, v *stub) error {
+func (r *rig) rejoin(ctx context.Context, back []*stub) error {
 	known := &goal{name: "rejoin",
-		needs: func(id int32, _ int) (bool, bool) { return false, id == v.id },
-		met:   func(int, *heard) bool { return true }}
-	r.begin(0, known)
-	if err := v.register(); err != nil {
-		return err
+		needs: func(id int32, _ int) (bool, bool) {
+			return false, slices.ContainsFunc(back, func(s *stub) bool { return s.id == id })
+		},
+		met: func(int, *heard) bool { return true }}
+	r.begin(nil, known)
+	for _, v := range back {
+		if err := v.register(); err != nil {
+			return err
+		}
 	}
 	_, err := r.wait(ctx, known)
 	return err
 }
 
 func (r *rig) controlledShutdown(ctx context.Context) error {
-	v := r.victim()
-	err := r.timed(ctx, "controlled shutdown", v.id, func() error {
+	if err := r.clean(ctx); err != nil {
+		return err
+	}
+	gone := r.victims(1)
+	v := gone[0]
+	affected, goals := r.without(gone)
+	r.dirty = true
+	err := r.timed(ctx, "controlled shutdown", affected, gone, func() error {
 		req := kmsg.NewPtrControlledShutdownRequest()
 		req.Version, req.BrokerID, req.BrokerEpoch = 3, v.id, v.epoch
 		resp, err := kafka.Ask(ctx, r.process.addr, req)
@@ -110,37 +176,39 @@ func (r *rig) controlledShutdown(ctx context.Context) error {
 			return fmt.Errorf("error %d, %d partitions remain", a.ErrorCode, len(a.PartitionsRemaining))
 		}
 		return nil
-	}, r.without(v.id)...)
+	}, goals...)
 	if err != nil {
 		return err
 	}
-	if err := r.same(ctx, "controlled shutdown"); err != nil {
+	if err := r.same(ctx, "controlled shutdown", true); err != nil {
 		return err
 	}
 	v.leave()
-	if err := r.rejoin(ctx, v); err != nil {
-		return err
-	}
-	// Half of the partitions are led by their second replica then.
-	return r.failover(ctx, func(i int) state {
+	return r.rejoin(ctx, gone)
+}
+
+// preferred begins with half of the partitions led by their second replica.
+func (r *rig) preferred(ctx context.Context) error {
+	err := r.setBack(ctx, func(i int) state {
 		s := r.inOrder(i)
 		if i%2 == 0 {
 			s.Leader = s.ISR[1]
 		}
 		return s
 	})
-}
-
-func (r *rig) preferred(ctx context.Context) error {
+	if err != nil {
+		return err
+	}
 	home := &goal{name: "all",
 		needs: func(id int32, i int) (bool, bool) {
 			moves := i < r.layout.partitions && i%2 == 0
 			return moves && r.layout.has(i, id), moves
 		},
-		met: func(i int, h *heard) bool { return h.leader == r.layout.replicas(i)[0] }}
-	err := r.timed(ctx, "preferred election", 0, func() error {
+		met: func(i int, h *heard) bool { return h.leader == r.layout.first(i) }}
+	r.dirty = true
+	err = r.timed(ctx, "preferred election", r.partitions/2, nil, func() error {
 		req := kmsg.NewPtrElectLeadersRequest()
-		req.Version, req.Topics, req.TimeoutMillis = 2, nil, 120_000
+		req.Version, req.Topics, req.TimeoutMillis = 2, nil, 280_000
 		resp, err := kafka.Ask(ctx, r.process.addr, req)
 		if err != nil {
 			return err
@@ -153,80 +221,22 @@ func (r *rig) preferred(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.same(ctx, "preferred election")
+	return r.same(ctx, "preferred election", true)
 }
 
-// created is the goal that all is known of the partitions from first on.
-func (r *rig) created(first int) *goal {
-	return &goal{name: "all",
-		needs: func(id int32, i int) (bool, bool) { return i >= first && r.layout.has(i, id), i >= first },
-		met:   func(_ int, h *heard) bool { return h.leader >= 0 }}
-}
-
-func (r *rig) oneTopic(ctx context.Context, n int) error {
-	first := r.layout.total()
-	r.layout.created += n
-	return r.timed(ctx, fmt.Sprintf("one topic of %d", n), 0, func() error {
-		_, err := r.conn.Create("/brokers/topics/"+oneTopic, r.layout.assignment(1<<20, first, n), 0, open)
+// memory counts what is live, of all that is there by then.
+func (r *rig) memory(ctx context.Context) error {
+	if err := r.clean(ctx); err != nil {
 		return err
-	}, r.created(first))
-}
-
-func (r *rig) manyTopics(ctx context.Context, n int) error {
-	first := r.layout.total()
-	r.layout.manyFrom, r.layout.created = first, r.layout.created+n
-	return r.timed(ctx, fmt.Sprintf("%d topics of one", n), 0, func() error {
-		return inBatches(ctx, r.conn, n, func(k int) []any {
-			return []any{create(fmt.Sprintf("/brokers/topics/%s%05d", manyPrefix, k), r.layout.assignment(2<<20+k, first+k, 1))}
-		})
-	}, r.created(first))
-}
-
-func (r *rig) memory() error {
-	now, peak, err := memory(r.process.pid)
+	}
+	live, err := r.process.liveHeap(ctx)
 	if err != nil {
 		return err
 	}
-	r.report(result{Contender: r.who.name, Size: r.size, Scenario: "memory", RSS: now, PeakRSS: peak})
-	return nil
-}
-
-// same reads what ZooKeeper says after a scenario, for the comparison of the contenders.
-func (r *rig) same(ctx context.Context, scenario string) error {
-	paths := make([]string, r.layout.partitions)
-	for i := range paths {
-		paths[i] = statePath(topicName(i/perTopic), i%perTopic)
-	}
-	states, err := r.layout.outcome(ctx, r.conn, paths)
+	now, _, err := memory(r.process.pid)
 	if err != nil {
 		return err
 	}
-	for i := range states {
-		states[i].LeaderEpoch -= 100 * r.begun
-		states[i].ControllerEpoch = 0 // each claim has its own
-	}
-	mine := outcome{size: r.size, scenario: scenario}
-	if theirs, ok := outcomes[mine]; ok {
-		for i := range states {
-			if s, t := states[i], theirs.states[i]; s.Leader != t.Leader || s.LeaderEpoch != t.LeaderEpoch || !slices.Equal(s.ISR, t.ISR) {
-				return errors.Join(errDiffers, fmt.Errorf("%s: %s: %s has %+v, %s had %+v", scenario, paths[i], r.who.name, s, theirs.who, t))
-			}
-		}
-		return nil
-	}
-	outcomes[mine] = ended{r.who.name, states}
+	r.report(result{Scenario: "memory at rest", LiveHeap: live, RSS: now, Affected: r.layout.total()})
 	return nil
 }
-
-type outcome struct{ size, scenario string }
-
-type ended struct {
-	who    string
-	states []state
-}
-
-var (
-	// outcomes are the first contender's, which the others have to arrive at too.
-	outcomes   = map[outcome]ended{}
-	errDiffers = errors.New("speed without the same outcome does not count")
-)

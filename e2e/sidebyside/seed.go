@@ -39,25 +39,29 @@ func ids(of []int32) string {
 	return b.String()
 }
 
+func topicPath(topic string) string { return "/brokers/topics/" + topic }
+
 func statePath(topic string, number int) string {
-	return "/brokers/topics/" + topic + "/partitions/" + strconv.Itoa(number) + "/state"
+	return topicPath(topic) + "/partitions/" + strconv.Itoa(number) + "/state"
 }
 
-// topicID is an id that follows from a number, so that both contenders get the same.
-func topicID(n int) string {
-	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:], 0xba70)
-	binary.BigEndian.PutUint64(raw[8:], uint64(n))
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+// topicID is an id that follows from a number, so that all contenders get the same.
+func topicID(n int) (id [16]byte) {
+	binary.BigEndian.PutUint64(id[:], 0xba70)
+	binary.BigEndian.PutUint64(id[8:], uint64(n))
+	return id
 }
 
-// assignment is the content of a topic's znode, of partitions from first on.
-func (l *layout) assignment(id, first, n int) []byte {
-	parts := make([]string, n)
+// assignment is the content of the n-th topic's znode in a span; its id follows from its first partition.
+func (l *layout) assignment(s span, n int) []byte {
+	first := s.from + n*s.per
+	parts := make([]string, s.per)
 	for p := range parts {
 		parts[p] = fmt.Sprintf(`"%d":[%s]`, p, ids(l.replicas(first+p)))
 	}
-	return fmt.Appendf(nil, `{"removing_replicas":{},"partitions":{%s},"topic_id":"%s","adding_replicas":{},"version":3}`, strings.Join(parts, ","), topicID(id))
+	id := topicID(first)
+	return fmt.Appendf(nil, `{"removing_replicas":{},"partitions":{%s},"topic_id":"%s","adding_replicas":{},"version":3}`, strings.Join(parts, ","),
+		base64.RawURLEncoding.EncodeToString(id[:]))
 }
 
 const (
@@ -99,23 +103,27 @@ func create(path string, data []byte) *zk.CreateRequest {
 	return &zk.CreateRequest{Path: path, Data: data, Acl: open}
 }
 
-// seed writes the topics before anybody is there to control them.
-func (l *layout) seed(ctx context.Context, conn *zk.Conn) error {
+func createParents(conn *zk.Conn) error {
 	for _, path := range []string{"/brokers", "/brokers/ids", "/brokers/topics"} {
 		if _, err := conn.Create(path, nil, 0, open); err != nil && !errors.Is(err, zk.ErrNodeExists) {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	topics := l.partitions / perTopic
-	err := inBatches(ctx, conn, topics, func(t int) []any {
-		path := "/brokers/topics/" + topicName(t)
-		return []any{create(path, l.assignment(t, t*perTopic, perTopic)), create(path+"/partitions", nil)}
+	return nil
+}
+
+// seed writes the topics before anybody is there to control them.
+func (l *layout) seed(ctx context.Context, conn *zk.Conn) error {
+	base := l.spans[0]
+	err := inBatches(ctx, conn, base.topics, func(t int) []any {
+		path := topicPath(base.topic(t))
+		return []any{create(path, l.assignment(base, t)), create(path+"/partitions", nil)}
 	})
 	if err != nil {
 		return fmt.Errorf("topics: %w", err)
 	}
 	err = inBatches(ctx, conn, l.partitions, func(i int) []any {
-		path := statePath(topicName(i/perTopic), i%perTopic)
+		path := statePath(l.spot(i))
 		return []any{create(strings.TrimSuffix(path, "/state"), nil), create(path, l.initial(i, 0).json())}
 	})
 	if err != nil {
@@ -133,13 +141,13 @@ func (l *layout) initial(i int, n int32) state {
 // reset writes all states anew, as a beginning says.
 func (l *layout) reset(ctx context.Context, conn *zk.Conn, of func(i int) state) error {
 	return inBatches(ctx, conn, l.partitions, func(i int) []any {
-		return []any{&zk.SetDataRequest{Path: statePath(topicName(i/perTopic), i%perTopic), Data: of(i).json(), Version: -1}}
+		return []any{&zk.SetDataRequest{Path: statePath(l.spot(i)), Data: of(i).json(), Version: -1}}
 	})
 }
 
-// outcome reads all states.
-func (l *layout) outcome(ctx context.Context, conn *zk.Conn, paths []string) ([]state, error) {
-	out := make([]state, len(paths))
+// states reads the state of every partition.
+func (l *layout) states(ctx context.Context, conn *zk.Conn) ([]state, error) {
+	out := make([]state, l.total())
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	const readers = 64
@@ -148,15 +156,16 @@ func (l *layout) outcome(ctx context.Context, conn *zk.Conn, paths []string) ([]
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
-				if i >= len(paths) {
+				if i >= len(out) {
 					return
 				}
-				data, _, err := conn.Get(paths[i])
+				path := statePath(l.spot(i))
+				data, _, err := conn.Get(path)
 				if err == nil {
 					err = json.Unmarshal(data, &out[i])
 				}
 				if err != nil {
-					errs <- fmt.Errorf("%s: %w", paths[i], err)
+					errs <- fmt.Errorf("%s: %w", path, err)
 					return
 				}
 			}

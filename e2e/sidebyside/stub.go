@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +16,7 @@ import (
 )
 
 // stub is a broker that does nothing but what a controller sees: it is registered, and answers what it is told with success, at
-// once. When the last byte of a request came is noted; what it says is looked into later, when nobody is being timed.
+// once. When the first and the last byte of a request came is noted; what it says is looked into later, when nobody is being timed.
 type stub struct {
 	id       int32
 	servers  []string
@@ -27,15 +28,15 @@ type stub struct {
 	frames []frame
 	bytes  int64
 	last   time.Time
+	err    error // the first request that it could not answer
 }
 
-// frame is a request of a controller.
+// frame is a request of a controller: the newest version that it may have, or it would have been refused.
 type frame struct {
-	at  time.Time
-	key int16
-	req kmsg.Request // nil until it is looked into
-	ver int16
-	raw []byte
+	begun time.Time // when its first bytes came
+	at    time.Time // when its last one came
+	key   int16
+	body  []byte
 }
 
 func newStub(id int32, servers []string) (*stub, error) {
@@ -92,6 +93,10 @@ func (s *stub) serve(c net.Conn) error {
 	defer func() { _ = c.Close() }()
 	in := bufio.NewReaderSize(c, 1<<20)
 	for {
+		if _, err := in.Peek(1); err != nil {
+			return err
+		}
+		begun := time.Now()
 		raw, err := wire.ReadFrame(in, nil, wire.MaxFrame)
 		if err != nil {
 			return err
@@ -101,73 +106,108 @@ func (s *stub) serve(c net.Conn) error {
 		if err != nil {
 			return err
 		}
-		f := frame{at: at, key: h.Key, ver: h.Version, raw: body}
-		answer, err := f.answer()
+		answer, err := answerTo(h, body)
 		if err != nil {
+			s.fail(fmt.Errorf("%s v%d: %w", kmsg.NameForKey(h.Key), h.Version, err))
 			return err
 		}
-		if h.Key != wire.ApiVersions {
+		if answer == nil {
+			return nil
+		}
+		if h.Key == wire.LeaderAndIsr || h.Key == wire.UpdateMetadata {
 			s.mu.Lock()
-			s.frames, s.bytes, s.last = append(s.frames, f), s.bytes+int64(len(raw)), at
+			s.frames = append(s.frames, frame{begun, at, h.Key, body})
 			s.mu.Unlock()
 		}
-		if _, err := c.Write(wire.AppendResponse(nil, h.CorrelationID, answer)); err != nil {
+		if h.Key != listOffsets {
+			s.mu.Lock()
+			s.bytes, s.last = s.bytes+int64(len(raw)), at
+			s.mu.Unlock()
+		}
+		if _, err := c.Write(answer); err != nil {
 			return err
 		}
 	}
 }
 
-// answer decodes what has to be answered partition by partition, and no more.
-func (f *frame) answer() (kmsg.Response, error) {
-	switch f.key {
-	case wire.ApiVersions:
-		r := kmsg.NewPtrApiVersionsResponse()
-		r.Version = f.ver
-		for key, most := range map[int16]int16{wire.LeaderAndIsr: 7, wire.StopReplica: 4, wire.UpdateMetadata: 8, wire.ApiVersions: 3} {
-			r.ApiKeys = append(r.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: most})
-		}
-		return r, nil
-	case wire.UpdateMetadata:
-		r := kmsg.NewPtrUpdateMetadataResponse()
-		r.Version = f.ver
-		return r, nil
+// fail keeps the first request that could not be answered: who waits for the stub is told of it.
+func (s *stub) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = fmt.Errorf("stub %d: %w", s.id, err)
 	}
-	if err := f.decode(); err != nil {
-		return nil, err
-	}
-	switch req := f.req.(type) {
-	case *kmsg.LeaderAndISRRequest:
-		r := kmsg.NewPtrLeaderAndISRResponse()
-		r.Version = f.ver
-		for i := range req.TopicStates {
-			t := &req.TopicStates[i]
-			out := kmsg.LeaderAndISRResponseTopic{TopicID: t.TopicID}
-			for j := range t.PartitionStates {
-				out.Partitions = append(out.Partitions, kmsg.LeaderAndISRResponseTopicPartition{Partition: t.PartitionStates[j].Partition})
-			}
-			r.Topics = append(r.Topics, out)
-		}
-		return r, nil
-	case *kmsg.StopReplicaRequest:
-		r := kmsg.NewPtrStopReplicaResponse()
-		r.Version = f.ver
-		for i := range req.Topics {
-			t := &req.Topics[i]
-			for j := range t.PartitionStates {
-				r.Partitions = append(r.Partitions, kmsg.StopReplicaResponsePartition{Topic: t.Topic, Partition: t.PartitionStates[j].Partition})
-			}
-		}
-		return r, nil
-	}
-	return nil, fmt.Errorf("request %s, which no controller sends", kmsg.NameForKey(f.key))
 }
 
-func (f *frame) decode() (err error) {
-	if f.req == nil {
-		f.req, err = wire.DecodeRequest(f.key, f.ver, f.raw)
-		f.raw = nil
+// answerTo is the frame that answers a request with success.
+func answerTo(h wire.RequestHeader, body []byte) ([]byte, error) {
+	versions := map[int16]int16{wire.LeaderAndIsr: leaderAndISRVersion, wire.UpdateMetadata: updateMetadataVersion, wire.StopReplica: stopReplicaVersion}
+	if want, ok := versions[h.Key]; ok && h.Version != want && h.Key != wire.StopReplica {
+		return nil, fmt.Errorf("expected version %d", want)
 	}
-	return err
+	switch h.Key {
+	case wire.ApiVersions:
+		r := kmsg.NewPtrApiVersionsResponse()
+		r.Version = h.Version
+		for key, most := range versions {
+			r.ApiKeys = append(r.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MaxVersion: most})
+		}
+		r.ApiKeys = append(r.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: wire.ApiVersions, MaxVersion: 3})
+		return wire.AppendResponse(nil, h.CorrelationID, r), nil
+	case wire.LeaderAndIsr:
+		answer, err := welcome(body)
+		if err != nil {
+			return nil, err
+		}
+		return framed(h.CorrelationID, answer), nil
+	case wire.UpdateMetadata:
+		return framed(h.CorrelationID, []byte{0, 0, 0}), nil // no error, no tagged fields
+	case wire.StopReplica:
+		req, err := wire.DecodeRequest(h.Key, h.Version, body)
+		if err != nil {
+			return nil, err
+		}
+		r := kmsg.NewPtrStopReplicaResponse()
+		r.Version = h.Version
+		topics := req.(*kmsg.StopReplicaRequest).Topics
+		for i := range topics {
+			for j := range topics[i].PartitionStates {
+				r.Partitions = append(r.Partitions,
+					kmsg.StopReplicaResponsePartition{Topic: topics[i].Topic, Partition: topics[i].PartitionStates[j].Partition})
+			}
+		}
+		return wire.AppendResponse(nil, h.CorrelationID, r), nil
+	}
+	// Baton asks leaders now and then where their logs end; other questions go unanswered.
+	if h.Key != listOffsets {
+		return nil, nil
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.Version = h.Version
+	if err := req.ReadFrom(body); err != nil {
+		return nil, err
+	}
+	r := kmsg.NewPtrListOffsetsResponse()
+	r.Version = h.Version
+	for _, t := range req.Topics {
+		topic := kmsg.ListOffsetsResponseTopic{Topic: t.Topic}
+		for _, p := range t.Partitions {
+			one := kmsg.NewListOffsetsResponseTopicPartition()
+			one.Partition, one.Offset = p.Partition, 0
+			topic.Partitions = append(topic.Partitions, one)
+		}
+		r.Topics = append(r.Topics, topic)
+	}
+	return wire.AppendResponse(nil, h.CorrelationID, r), nil
+}
+
+const listOffsets = 2
+
+// framed puts the length and a flexible response header before a body.
+func framed(correlation int32, body []byte) []byte {
+	out := binary.BigEndian.AppendUint32(make([]byte, 0, 9+len(body)), uint32(5+len(body)))
+	out = append(binary.BigEndian.AppendUint32(out, uint32(correlation)), 0)
+	return append(out, body...)
 }
 
 // take hands out what has come since the last time.

@@ -16,12 +16,13 @@ const (
 var colours = []string{"#8a8f98", "#c9a227", "#2f6f8f"} // in the order of the contenders
 
 // plot draws the medians of the scenarios' seconds as bars on a logarithmic scale: the shorter the better.
-func plot(w io.Writer, all []result, names []string) error {
-	groups := slices.DeleteFunc(rows(all), func(k row) bool { return strings.Contains(k.scenario, ",") || k.scenario == "memory" })
+func plot(w io.Writer, all []result) error {
+	names := names(all)
+	groups := slices.DeleteFunc(rows(all), func(k row) bool { return !plotted(all, k) })
 	most, least := 0.0, math.Inf(1)
 	for _, k := range groups {
 		for _, n := range names {
-			if v, ok := median(all, k, n, seconds); ok {
+			if v, _, ok := median(all, k, n, seconds); ok {
 				most, least = max(most, v), min(least, v)
 			}
 		}
@@ -44,7 +45,7 @@ func plot(w io.Writer, all []result, names []string) error {
 	for _, k := range groups {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s, %s</text>`+"\n", labels-8, y+barHeight, k.scenario, k.size)
 		for i, n := range names {
-			if v, ok := median(all, k, n, seconds); ok {
+			if v, _, ok := median(all, k, n, seconds); ok {
 				fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d">%.3f s</text>`+"\n",
 					labels, y, x(v)-labels, barHeight, colours[i%len(colours)], x(v)+4, y+barHeight-3, v)
 			}
@@ -55,4 +56,12 @@ func plot(w io.Writer, all []result, names []string) error {
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// plotted leaves milestones out.
+func plotted(all []result, k row) bool {
+	if strings.Contains(k.scenario, ",") && !strings.HasSuffix(k.scenario, "warm standby") && !strings.HasSuffix(k.scenario, "lost, p99") {
+		return false
+	}
+	return slices.ContainsFunc(all, func(r result) bool { return r.Size == k.size && r.Scenario == k.scenario && r.Seconds > 0 })
 }

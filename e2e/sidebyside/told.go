@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"baton/wire"
 )
 
 // heard is what a stub was last told of a partition by one kind of request.
@@ -30,17 +31,19 @@ type goal struct {
 	missing []int       // by stub
 	done    [2][][]bool // by kind, stub, partition
 	at      []time.Time // by stub: when the last one came
-	first   time.Time   // when the very first one came
+	first   time.Time   // when the first byte of the first LeaderAndIsr came that meets it for a partition
 }
 
 // audience is all stubs, as a scenario waits for them.
 type audience struct {
 	layout *layout
 	stubs  []*stub
+	// restless is a time in which somebody is told something all the time.
+	restless bool
 }
 
-// begin forgets what came before.
-func (a *audience) begin(absent int32, goals ...*goal) {
+// begin forgets what came before. Goals are nothing for stubs that are absent.
+func (a *audience) begin(absent []*stub, goals ...*goal) {
 	for _, s := range a.stubs {
 		s.take()
 		s.mu.Lock()
@@ -58,7 +61,7 @@ func (a *audience) begin(absent int32, goals ...*goal) {
 		for n, s := range a.stubs {
 			for i := range a.layout.total() {
 				lai, um := g.needs(s.id, i)
-				if s.id == absent {
+				if slices.Contains(absent, s) {
 					lai, um = false, false
 				}
 				g.done[0][n][i], g.done[1][n][i] = !lai, !um
@@ -85,8 +88,11 @@ func (a *audience) wait(ctx context.Context, goals ...*goal) (sent int64, err er
 			return 0, fmt.Errorf("%w: %s", ctx.Err(), progress(goals))
 		case <-ticker.C:
 		}
-		idle, news := a.idle()
-		if !idle || !news {
+		idle, news, err := a.idle()
+		if err != nil {
+			return 0, err
+		}
+		if !news || !idle && !a.restless {
 			continue
 		}
 		for n, s := range a.stubs {
@@ -107,15 +113,16 @@ func (a *audience) wait(ctx context.Context, goals ...*goal) (sent int64, err er
 	}
 }
 
-func (a *audience) idle() (idle, news bool) {
+func (a *audience) idle() (idle, news bool, err error) {
 	idle = true
 	for _, s := range a.stubs {
 		s.mu.Lock()
 		idle = idle && time.Since(s.last) > quiet
 		news = news || len(s.frames) > 0
+		err = errors.Join(err, s.err)
 		s.mu.Unlock()
 	}
-	return idle, news
+	return idle, news, err
 }
 
 // progress says what is missing, nothing if all goals are met.
@@ -129,46 +136,32 @@ func progress(goals []*goal) (text string) {
 }
 
 func (a *audience) fold(n int, f *frame, goals []*goal) error {
-	if err := f.decode(); err != nil {
-		return err
+	kind, from, count := 0, 0, 0
+	if f.key == wire.UpdateMetadata {
+		kind = 1
 	}
-	switch req := f.req.(type) {
-	case *kmsg.LeaderAndISRRequest:
-		for i := range req.TopicStates {
-			t := &req.TopicStates[i]
-			for j := range t.PartitionStates {
-				p := &t.PartitionStates[j]
-				a.hear(n, 0, f.at, t.Topic, p.Partition, heard{controller: req.ControllerEpoch, leader: p.Leader, epoch: p.LeaderEpoch}, p.ISR, goals)
+	_, err := walk(f.key, f.body, visitor{
+		topic: func(name, _ []byte, _ int) { from, count = a.layout.find(name) },
+		partition: func(number int32, h heard) {
+			if int(number) < count {
+				a.hear(n, kind, f, from+int(number), &h, goals)
 			}
-		}
-	case *kmsg.UpdateMetadataRequest:
-		for i := range req.TopicStates {
-			t := &req.TopicStates[i]
-			for j := range t.PartitionStates {
-				p := &t.PartitionStates[j]
-				a.hear(n, 1, f.at, t.Topic, p.Partition, heard{controller: req.ControllerEpoch, leader: p.Leader, epoch: p.LeaderEpoch}, p.ISR, goals)
-			}
-		}
-	}
-	return nil
+		},
+	})
+	return err
 }
 
-func (a *audience) hear(n, kind int, at time.Time, topic string, number int32, h heard, isr []int32, goals []*goal) {
-	i, ok := a.layout.index(topic, number)
-	if !ok {
-		return
-	}
-	h.n = int8(copy(h.isr[:], isr))
+func (a *audience) hear(n, kind int, f *frame, i int, h *heard, goals []*goal) {
 	for _, g := range goals {
-		if g.done[kind][n][i] || !g.met(i, &h) {
+		if g.done[kind][n][i] || !g.met(i, h) {
 			continue
 		}
 		g.done[kind][n][i] = true
 		if g.missing[n]--; g.missing[n] == 0 {
-			g.at[n] = at
+			g.at[n] = f.at
 		}
-		if g.first.IsZero() || at.Before(g.first) {
-			g.first = at
+		if kind == 0 && (g.first.IsZero() || f.begun.Before(g.first)) {
+			g.first = f.begun
 		}
 	}
 }
