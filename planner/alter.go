@@ -128,7 +128,7 @@ func (m *Machine) alter(it *alterItem) {
 	case isr.Accept:
 		c := &change{id: it.id, slot: p.Slot(), next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
 			from: p.State, view: m.im.View(), alter: it}
-		c.decision.Replicas = partition.Consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
+		c.decision.Replicas = m.consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
 			Standing: func(b int32) partition.Standing { return m.im.Standing(p, b) }}, next)
 		m.propose(c)
 	case isr.Current:

@@ -33,10 +33,13 @@ type Machine struct {
 	because []string
 	cause   *Trigger
 	overdue map[partition.ID]*Trigger
+	// considered has room for what the next decisions considered.
+	considered []partition.Considered
 
 	// dirty partitions are looked at again before the step ends, or in one of the next if they are many; dirtyFirst before the others.
 	dirty, dirtyFirst cluster.Slots
-	sliced            bool // they are many
+	sliced            bool   // they are many
+	left              []left // those of dirty that were left by earlier steps
 	// dirtyGone are those that are not there any more.
 	dirtyGone map[partition.ID]struct{}
 	// retry holds partitions whose write failed, until when.
@@ -254,6 +257,7 @@ func (m *Machine) settle() {
 	for _, d := range looked {
 		m.decide(d.id)
 	}
+	m.forgetLeft()
 	m.measureQueued()
 	m.reassignTopics(looked)
 	if !m.sliced {
@@ -312,8 +316,10 @@ func (m *Machine) takeDirty() []looked {
 	if len(out) > 0 {
 		m.bodies = nil // what waited for a look may be told
 	}
-	m.sliced = m.dirty.Len() > 0
-	m.plan.Again = m.plan.Again || m.sliced
+	if m.sliced = m.dirty.Len() > 0; m.sliced {
+		m.keepCauses()
+		m.plan.Again = true
+	}
 	return out
 }
 
