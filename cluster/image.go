@@ -382,6 +382,9 @@ func (im *Image) Adopt(p *Partition, s partition.State, zxid int64) {
 	if p.Known && (s.LeaderEpoch == p.State.LeaderEpoch || p.Broken != "") {
 		lapsed = p.State.ISR.Filter(func(id int32) bool { return s.ISR.Has(id) && im.Standing(p, id) == partition.Lapsed })
 	}
+	if slices.Equal(s.ISR, p.Assignment.Replicas) {
+		s.ISR = p.Assignment.Replicas // of nearly all partitions, for good
+	}
 	p.Known, p.State, p.Seen, p.Decided, p.Lapsed = true, s, zxid, im.view, lapsed
 }
 

@@ -52,7 +52,7 @@ func classOf(ev planner.Event) class {
 		case planner.AlterPartition, planner.ControlledShutdown:
 			return urgent
 		}
-	case planner.ChannelUp, planner.ChannelDown, planner.BrokerReplied, planner.Refreshed, planner.TopicConfigRead, planner.Measured, planner.SettingsChanged, planner.Tick:
+	case planner.ChannelUp, planner.ChannelDown, planner.BrokerReplied, planner.Refreshed, planner.TopicConfigRead, planner.Measured, planner.SettingsChanged, planner.Tick, planner.Continue:
 		return answers
 	}
 	return storms

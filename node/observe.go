@@ -51,16 +51,20 @@ func (o *observer) Note(f epoch.Fence, n planner.Note) {
 	switch n.Kind {
 	case planner.NoteElection:
 		m.Election(string(n.Strategy))
-		level := log.Debug
+		level := zap.DebugLevel
 		if n.Strategy == partition.Unclean || n.Strategy == partition.Leaderless {
-			level = log.Warn
+			level = zap.WarnLevel
 		}
-		level("partition", zap.String("change", n.Text))
+		if line := log.Check(level, "partition"); line != nil {
+			line.Write(zap.String("change", n.Line()))
+		}
 		o.moved(f, n)
 	case planner.NoteNoElection:
 		log.Debug("partition", zap.String("change", n.Text))
 	case planner.NoteISRChange:
-		log.Debug("isr", zap.String("change", n.Text))
+		if line := log.Check(zap.DebugLevel, "isr"); line != nil {
+			line.Write(zap.String("change", n.Line()))
+		}
 	case planner.NoteRefused:
 		for reason, count := range n.Refused {
 			m.RefusedISRChanges(reason, count)

@@ -54,9 +54,8 @@ var verdictNames = [...]string{"leads", "is no replica", "is offline", "has an u
 func (v Verdict) String() string { return verdictNames[v] }
 
 // Consider says of each replica, in preference order, and of each member of the ISR what
-// the decision from in to out made of it.
-func Consider(in Input, out isr.LeaderAndISR) []Considered {
-	all := make([]Considered, 0, len(in.Replicas))
+// the decision from in to out made of it, and appends that to all.
+func Consider(all []Considered, in Input, out isr.LeaderAndISR) []Considered {
 	for _, id := range in.Replicas {
 		all = append(all, consider(in, out, id, true))
 	}

@@ -13,7 +13,7 @@ func TestConsiderExhaustively(t *testing.T) {
 	seen := map[Verdict]int{}
 	each(func(w *world) {
 		out, _ := Elect(w.in)
-		all := Consider(w.in, out)
+		all := Consider(nil, w.in, out)
 		if len(all) != len(w.in.Replicas) {
 			t.Fatalf("%v: %v", w, all)
 		}
@@ -51,7 +51,7 @@ func rank(all []Considered, leader int32) Standing {
 
 func TestConsiderNamesMembersThatAreNoReplicas(t *testing.T) {
 	in := Input{Replicas: []int32{1, 2}, Current: isr.LeaderAndISR{Leader: 9, ISR: isr.Set{9, 2}}, Standing: func(int32) Standing { return Alive }}
-	got := Consider(in, isr.LeaderAndISR{Leader: 2, ISR: isr.Set{2}})
+	got := Consider(nil, in, isr.LeaderAndISR{Leader: 2, ISR: isr.Set{2}})
 	want := []Considered{{1, false, Alive, OutsideISR}, {2, true, Alive, Leads}, {9, true, Alive, NoReplica}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)

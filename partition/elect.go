@@ -7,7 +7,7 @@ import (
 )
 
 // Standing is what a replica's broker means for leading and for staying in the ISR.
-type Standing int
+type Standing uint8
 
 const (
 	// Alive: registered since before the ISR was decided, serving, its directory fine.

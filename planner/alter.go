@@ -77,10 +77,20 @@ func (m *Machine) alterPartition(token uint64, c AlterPartition) {
 		req.Sender = c.Broker
 		item := &alterItem{call: call, index: i, id: partition.ID{Topic: name, Number: it.Number}, req: req, view: m.im.View()}
 		item.unproven = m.unprovenAmong(m.im.Partition(item.id), item)
+		m.decideDue(item.id)
 		m.alter(item)
 	}
 	if len(c.Items) == 0 {
 		m.finishAlter(call)
+	}
+}
+
+// decideDue decides about a partition now that was left for a later step: what a leader asks for counts only if nothing else does.
+func (m *Machine) decideDue(id partition.ID) {
+	if p := m.im.Partition(id); p != nil && m.dirty.Has(p.Slot()) {
+		m.dirty.Remove(p.Slot())
+		m.dirtyFirst.Remove(p.Slot())
+		m.decide(id)
 	}
 }
 
@@ -118,7 +128,7 @@ func (m *Machine) alter(it *alterItem) {
 	case isr.Accept:
 		c := &change{id: it.id, slot: p.Slot(), next: partition.State{LeaderAndISR: next, ControllerEpoch: m.fence.Epoch},
 			from: p.State, view: m.im.View(), alter: it}
-		c.decision.Replicas = partition.Consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
+		c.decision.Replicas = m.consider(partition.Input{Replicas: p.Told().Replicas, Current: p.State.LeaderAndISR,
 			Standing: func(b int32) partition.Standing { return m.im.Standing(p, b) }}, next)
 		m.propose(c)
 	case isr.Current:
@@ -324,7 +334,7 @@ func (m *Machine) settleShutdowns() {
 // any of its partitions, or a read of one that it leads.
 func (m *Machine) stillLed(broker int32) (led []partition.ID, busy bool) {
 	hosted := m.im.HostedBy(broker)
-	if hosted.Meets(&m.inflight.slots) || m.writesTopicOn(broker) {
+	if hosted.Meets(&m.inflight.slots) || hosted.Meets(&m.dirty) || m.writesTopicOn(broker) {
 		return nil, true
 	}
 	for slot := range hosted.All() {

@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"baton/cluster"
@@ -134,6 +135,8 @@ func BenchmarkAlterPartition100000(b *testing.B) {
 	b.ReportAllocs()
 	w := &atOnce{m: planner.New()}
 	w.step(benchClaimed())
+	w.now = 10_000 // replicas have proven what they are
+	w.step(planner.Tick{})
 	full, short := isr.Set{1, 2, 3}, isr.Set{1, 2}
 	token, version := uint64(0), epoch.Partition(1)
 	for b.Loop() {
@@ -191,4 +194,26 @@ func BenchmarkPreferred50000(b *testing.B) {
 		}
 		b.ReportMetric(float64(w.steps), "steps")
 	}
+}
+
+// What a machine keeps per partition when all is told: the image and the ledgers of five brokers.
+func BenchmarkMemoryAtRest100000(b *testing.B) {
+	for b.Loop() {
+		before := heap()
+		w := &atOnce{m: planner.New()}
+		w.step(benchClaimed())
+		w.now = 10_000
+		w.step(planner.Tick{})
+		w.events = nil
+		b.ReportMetric(float64(heap()-before)/(benchTopics*benchPartitions), "B/partition")
+		runtime.KeepAlive(w)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalizers held
+	var st runtime.MemStats
+	runtime.ReadMemStats(&st)
+	return st.HeapAlloc
 }

@@ -45,7 +45,7 @@ func (m *Machine) claim(c Claimed) {
 	clear(m.registered) // when these did nobody has seen
 	m.repairAll()
 	m.legacyRead(c.Reassigning)
-	m.dirty = cluster.Slots{}
+	m.dirty, m.dirtyFirst = cluster.Slots{}, cluster.Slots{}
 	m.im.Each(func(_ *cluster.Topic, p *cluster.Partition) { m.dirty.Add(p.Slot()) })
 	m.note(Note{Kind: NoteBroker, Broker: -1, Text: fmt.Sprintf("claimed at %v: %d brokers, %d topics, %d partitions",
 		c.Fence, len(c.Brokers), m.im.TopicCount(), m.im.PartitionCount())})

@@ -41,7 +41,7 @@ func (m *Machine) decide(id partition.ID) {
 		delete(m.overdue, id)
 		return
 	case m.inflight.of(p) != nil || m.topicWrites[id.Topic] != 0 || m.retry[id] > m.now:
-		m.postponed(id)
+		m.postponed(id, p)
 		return
 	case m.namesBaton(p.Assignment.Replicas):
 		return // until the topic's repair is acknowledged, or a broker is there to repair with
@@ -65,7 +65,7 @@ func (m *Machine) decide(id partition.ID) {
 	if next.Leader == isr.NoLeader && m.outsiderLives(p) {
 		s, from, known := m.rule(id.Topic)
 		if !known {
-			m.postponed(id)
+			m.postponed(id, p)
 			return // decided when the topic's configuration has been read
 		}
 		says = m.permit(&in, id, p, s, from)
@@ -93,7 +93,7 @@ func (m *Machine) decide(id partition.ID) {
 	if wanted != nil && wanted.named != nil {
 		in.Chosen = &wanted.named.ID
 	}
-	c.decision.Replicas = partition.Consider(in, next)
+	c.decision.Replicas = m.consider(in, next)
 	if next.Leader == isr.NoLeader || why == partition.Unclean {
 		c.decision.Unclean = m.uncleanSays(id, says)
 	}
@@ -114,7 +114,7 @@ func (m *Machine) initialise(id partition.ID, p *cluster.Partition) {
 	}
 	c := &change{id: id, slot: p.Slot(), next: partition.State{LeaderAndISR: first, ControllerEpoch: m.fence.Epoch},
 		from: partition.State{LeaderAndISR: in.Current}, strategy: partition.Initial, view: m.im.View()}
-	c.decision.Replicas = partition.Consider(in, first)
+	c.decision.Replicas = m.consider(in, first)
 	m.propose(c)
 }
 
@@ -295,8 +295,7 @@ func (m *Machine) stateApplied(c *change, p *cluster.Partition, r Result) {
 	case c.by != "":
 		reason += fmt.Sprintf(" (%s: %s)", c.by, recovery.Describe(c.decision.Measured))
 	}
-	m.note(Note{Kind: kind, Partition: c.id, Broker: p.State.Leader, Strategy: c.strategy, From: c.from, To: p.State,
-		Text: fmt.Sprintf("%v: %s: %v", c.id, reason, p.State.LeaderAndISR)})
+	m.note(Note{Kind: kind, Partition: c.id, Broker: p.State.Leader, Strategy: c.strategy, From: c.from, To: p.State, Reason: reason})
 	if c.alter != nil {
 		m.alterApplied(c.alter, p.State.LeaderAndISR)
 	}

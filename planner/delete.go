@@ -23,7 +23,9 @@ type deletion struct {
 	// may be older than a topic of the same name.
 	confirmed bool
 	write     uint64 // of the marker or of the znodes, under way; 0: none
-	retry     Millis // when to go on after a write that failed
+	// marked: a list with the marker has come while that was under way. It may be of before, or the marker is a new one.
+	marked bool
+	retry  Millis // when to go on after a write that failed
 	// open are the replicas whose logs may still be there.
 	open map[replica]removalAsked
 	// id and created are the topic's that is being deleted.
@@ -79,9 +81,12 @@ func (m *Machine) setMarkers(names []string) {
 
 func (m *Machine) queueDeletion(name string) {
 	m.deleting[name] = true
-	if m.deletions[name] == nil {
-		m.deletions[name] = &deletion{name: name}
+	d := m.deletions[name]
+	if d == nil {
+		d = &deletion{name: name}
+		m.deletions[name] = d
 	}
+	d.marked = d.write != 0
 	m.look(name)
 }
 
@@ -169,6 +174,9 @@ func (m *Machine) dropMarker(d *deletion, known bool) {
 		if r.Outcome == Applied { // else the topic exists, and is about to be reported
 			delete(m.deletions, d.name)
 			delete(m.deleting, d.name)
+			if d.marked {
+				m.queueDeletion(d.name)
+			}
 		}
 	})
 }

@@ -409,6 +409,7 @@ type Settings struct {
 	LeadersWriteISR bool                  // inter-broker protocol < 2.7-IV2: an ISR may be newer in ZooKeeper than we know, for seconds
 	FeatureVersion  int32                 // of /feature: 1 from inter-broker protocol 2.7-IV0, 2 from 3.3-IV0; 0: it is not written
 	MaxPerRequest   int                   // partitions in one LeaderAndIsr or UpdateMetadata; 0 = no limit
+	MaxDecided      int                   // partitions looked at in one step, 0: a default
 	RetryAfter      Millis
 	MinISR          int32  // min.insync.replicas, for counting under-min-ISR partitions
 	ToldWait        Millis // how long CreateTopics and ElectLeaders wait for sick brokers to hear of the outcome

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"baton/cluster"
@@ -31,9 +33,13 @@ type Machine struct {
 	because []string
 	cause   *Trigger
 	overdue map[partition.ID]*Trigger
+	// considered has room for what the next decisions considered.
+	considered []partition.Considered
 
-	// dirty partitions are looked at again before the step ends.
-	dirty cluster.Slots
+	// dirty partitions are looked at again before the step ends, or in one of the next if they are many; dirtyFirst before the others.
+	dirty, dirtyFirst cluster.Slots
+	sliced            bool   // they are many
+	left              []left // those of dirty that were left by earlier steps
 	// dirtyGone are those that are not there any more.
 	dirtyGone map[partition.ID]struct{}
 	// retry holds partitions whose write failed, until when.
@@ -66,17 +72,19 @@ type Machine struct {
 	unclean map[string]TopicConfigRead
 	asked   map[string]bool
 
-	liveGen  uint64 // grows with every change of the list of live brokers
-	live     liveList
-	bodies   []*body // what brokers were told last by UpdateMetadata, until it is outdated
-	ledgers  map[int32]*ledger
-	waiting  map[partition.ID][]*alterItem
-	unread   []*alterItem // of partitions that cannot be read or fenced yet, answered with the next tick
-	refenced map[partition.ID]refence
-	leavings []*shutdownCall
-	creates  []*createCall
-	deletes  []*deleteCall
-	grows    []*growCall
+	// undecided are the partitions that are not told of at the end of the step: their states are about to change, perhaps.
+	undecided *cluster.Slots
+	liveGen   uint64 // grows with every change of the list of live brokers
+	live      liveList
+	bodies    []*body // what brokers were told last by UpdateMetadata, until it is outdated
+	ledgers   map[int32]*ledger
+	waiting   map[partition.ID][]*alterItem
+	unread    []*alterItem // of partitions that cannot be read or fenced yet, answered with the next tick
+	refenced  map[partition.ID]refence
+	leavings  []*shutdownCall
+	creates   []*createCall
+	deletes   []*deleteCall
+	grows     []*growCall
 	// elections are those wanted by somebody; wanted finds those of a partition that wait to
 	// be held, wantedCount is how many.
 	elections   []*election
@@ -249,9 +257,12 @@ func (m *Machine) settle() {
 	for _, d := range looked {
 		m.decide(d.id)
 	}
+	m.forgetLeft()
 	m.measureQueued()
 	m.reassignTopics(looked)
-	clear(m.unclean)
+	if !m.sliced {
+		clear(m.unclean)
+	}
 	m.settleDeletions()
 	m.settleCalls()
 	m.moreElections()
@@ -268,19 +279,47 @@ type looked struct {
 
 const notThere int32 = -1
 
-// takeDirty returns the partitions to look at, by topic and number.
+// maxDecided is how many partitions are decided about in one step: some milliseconds, for which an ISR change may have to wait.
+const maxDecided = 2_000
+
+// takeDirty returns the partitions to look at in this step, by topic and number. A claim looks at all: there is nothing that could wait.
 func (m *Machine) takeDirty() []looked {
-	out := m.byName(&m.dirty)
+	most := math.MaxInt
+	if _, claims := m.event.(Claimed); m.event != nil && !claims {
+		most = cmp.Or(m.set.MaxDecided, maxDecided)
+	}
 	for id := range m.dirtyGone {
-		if m.im.Partition(id) == nil { // else another one of that name came in the same step, and is dirty itself
-			out = append(out, looked{id: id, slot: notThere})
+		if p := m.im.Partition(id); p != nil { // another one of that name came in the same step
+			m.dirty.Add(p.Slot())
+			delete(m.dirtyGone, id)
 		}
+	}
+	var now cluster.Slots
+	for _, from := range []*cluster.Slots{&m.dirtyFirst, &m.dirty} {
+		for slot := range from.AllBut(&now) {
+			if now.Len() >= most {
+				break
+			}
+			now.Add(slot)
+		}
+	}
+	m.dirtyFirst.RemoveAll(&now)
+	m.dirty.RemoveAll(&now)
+	out := m.byName(&now)
+	for id := range m.dirtyGone {
+		out = append(out, looked{id: id, slot: notThere})
 	}
 	if len(m.dirtyGone) > 0 {
 		slices.SortFunc(out, compareLooked)
+		clear(m.dirtyGone)
 	}
-	m.dirty = cluster.Slots{}
-	clear(m.dirtyGone)
+	if len(out) > 0 {
+		m.bodies = nil // what waited for a look may be told
+	}
+	if m.sliced = m.dirty.Len() > 0; m.sliced {
+		m.keepCauses()
+		m.plan.Again = true
+	}
 	return out
 }
 
@@ -304,7 +343,16 @@ func (m *Machine) touch(id partition.ID) {
 	}
 }
 
-func (m *Machine) touchAllOn(broker int32) { m.dirty.AddAll(m.im.HostedBy(broker)) }
+// touchAllOn has the partitions looked at that a broker hosts, first those that it leads.
+func (m *Machine) touchAllOn(broker int32) {
+	hosted := m.im.HostedBy(broker)
+	m.dirty.AddAll(hosted)
+	for slot := range hosted.All() {
+		if _, p := m.im.At(slot); p.Known && p.State.Leader == broker {
+			m.dirtyFirst.Add(slot)
+		}
+	}
+}
 
 // touchLeaderless has every partition that nobody leads looked at again.
 func (m *Machine) touchLeaderless() {

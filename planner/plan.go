@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"fmt"
+
 	"baton/cluster"
 	"baton/epoch"
 	"baton/isr"
@@ -423,8 +425,17 @@ type Note struct {
 	Broker    int32        // where it applies, else -1
 	Strategy  partition.Strategy
 	From, To  partition.State // elections and ISR changes
+	Reason    string          // of those that we wrote; they have no Text
 	Refused   map[string]int  // how many items, by the error's name
 	Returned  *Returned       // of a NoteReturned
+}
+
+// Line is what people read. Of elections it is not made before somebody does: a broker's death has as many as it hosted partitions.
+func (n *Note) Line() string {
+	if n.Text != "" {
+		return n.Text
+	}
+	return fmt.Sprintf("%v: %s: %v", n.Partition, n.Reason, n.To.LeaderAndISR)
 }
 
 // View is what readers outside the loop may look at, on the loop's goroutine only.

@@ -2,8 +2,11 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"baton/cluster"
+	"baton/isr"
 	"baton/partition"
 	"baton/recovery"
 )
@@ -63,15 +66,54 @@ func (m *Machine) trigger() *Trigger {
 	return m.cause
 }
 
+// left are partitions that were touched in a step, and left to later ones.
+type left struct {
+	cause *Trigger
+	slots cluster.Slots
+}
+
+// keepCauses notes what the step leaves undecided, and why it was touched.
+func (m *Machine) keepCauses() {
+	rest := m.dirty.Clone()
+	for i := range m.left {
+		rest.RemoveAll(&m.left[i].slots)
+	}
+	if rest.Len() > 0 {
+		m.left = append(m.left, left{m.trigger(), rest})
+	}
+}
+
+// causeOf is why a partition is looked at: what the step is about, unless an earlier one has left it.
+func (m *Machine) causeOf(slot int32) *Trigger {
+	for i := range m.left {
+		if m.left[i].slots.Has(slot) {
+			return m.left[i].cause
+		}
+	}
+	return m.trigger()
+}
+
+// forgetLeft drops the causes of what is not dirty any more.
+func (m *Machine) forgetLeft() {
+	for i := range m.left {
+		for slot := range m.left[i].slots.AllBut(&m.dirty) {
+			m.left[i].slots.Remove(slot)
+		}
+	}
+	m.left = slices.DeleteFunc(m.left, func(l left) bool { return l.slots.Len() == 0 })
+}
+
 // postponed remembers why a partition was looked at that cannot be decided about now.
-func (m *Machine) postponed(id partition.ID) { m.overdue[id] = m.trigger() }
+func (m *Machine) postponed(id partition.ID, p *cluster.Partition) {
+	m.overdue[id] = m.causeOf(p.Slot())
+}
 
 // decided puts a change, whose write was queued last, on record.
 func (m *Machine) decided(c *change, isNew bool) {
 	d := &c.decision
 	d.Seq, d.ID, d.Strategy, d.From, d.To, d.New = m.seq, c.id, c.strategy, c.from, c.next, isNew
 	if d.Trigger = m.overdue[c.id]; d.Trigger == nil {
-		d.Trigger = m.trigger()
+		d.Trigger = m.causeOf(c.slot)
 	} else {
 		delete(m.overdue, c.id)
 	}
@@ -83,6 +125,17 @@ func (m *Machine) decided(c *change, isNew bool) {
 	}
 	c.at = m.now
 	m.plan.Decisions = append(m.plan.Decisions, d)
+}
+
+// consider is partition.Consider in memory that many decisions share.
+func (m *Machine) consider(in partition.Input, out isr.LeaderAndISR) []partition.Considered {
+	const piece = 1024
+	if most := len(in.Replicas) + len(in.Current.ISR); cap(m.considered)-len(m.considered) < most {
+		m.considered = make([]partition.Considered, 0, max(piece, most))
+	}
+	from := len(m.considered)
+	m.considered = partition.Consider(m.considered, in, out)
+	return m.considered[from:len(m.considered):len(m.considered)]
 }
 
 // learned puts the outcome of a change on record. What is decided again because of it has

@@ -139,6 +139,30 @@ func TestLeaderlessDecisionsSayWhoForbids(t *testing.T) {
 	}
 }
 
+// A decision that was left to a later step is because of what happened in the earlier one, whatever came between them.
+func TestDecisionsLeftToLaterSteps(t *testing.T) {
+	m, live := led(t, 5_000)
+	p := m.Step(10, live(2, 3))
+	if !p.Again {
+		t.Fatal("everything was decided at once")
+	}
+	all := p.Decisions
+	p = m.Step(20, planner.Tick{})
+	all = append(all, p.Decisions...)
+	for p.Again {
+		p = m.Step(30, planner.Continue{})
+		all = append(all, p.Decisions...)
+	}
+	if len(all) != 5_000 {
+		t.Fatal(len(all))
+	}
+	for _, d := range all {
+		if d.Trigger != all[0].Trigger || !strings.Contains(d.Trigger.Detail, "broker 1 is gone") {
+			t.Fatalf("%v: %+v", d.ID, d.Trigger)
+		}
+	}
+}
+
 // What a death of a broker that leads 100,000 partitions costs the loop before anything is written.
 func BenchmarkDeath100000(b *testing.B) {
 	b.ReportAllocs()
@@ -147,8 +171,13 @@ func BenchmarkDeath100000(b *testing.B) {
 		m, live := led(b, 100_000)
 		b.StartTimer()
 		p := m.Step(10, live(2, 3))
-		if len(p.Writes) != 100_000 {
-			b.Fatal(len(p.Writes))
+		writes := len(p.Writes)
+		for p.Again {
+			p = m.Step(10, planner.Continue{})
+			writes += len(p.Writes)
+		}
+		if writes != 100_000 {
+			b.Fatal(writes)
 		}
 	}
 }

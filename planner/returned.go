@@ -95,6 +95,9 @@ func (m *Machine) openable(broker int32, l *ledger) []partition.ID {
 		if l.um.Has(p.Slot()) || h.opened || m.inflight.of(p) != nil || m.im.Broker(p.State.Leader) == nil || l.removals[id] != nil || m.im.Topic(id.Topic).Held != "" {
 			continue
 		}
+		if p.Broken != "" || !m.holds(broker, l, id, p) {
+			continue // not the leader of a partition that cannot be read: it would be told that nobody leads
+		}
 		ids = append(ids, id)
 	}
 	return limited(m, ids)

@@ -12,6 +12,13 @@ import (
 
 // tell sends each broker that is connected and free its next request.
 func (m *Machine) tell() {
+	undecided := &m.inflight.slots
+	if m.sliced {
+		both := undecided.Clone()
+		both.AddAll(&m.dirty)
+		undecided = &both
+	}
+	m.undecided = undecided
 	for _, b := range m.im.Brokers() {
 		l := m.ledgers[b.ID]
 		if l == nil || !l.up || l.out != nil || m.now < l.until {
@@ -58,7 +65,7 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 	return Request{}, false
 }
 
-// settled returns the UpdateMetadata entries that no write under way is about to
+// settled returns the UpdateMetadata entries that no write under way or decision is about to
 // replace. After a broker's death that keeps the old leaders from being announced once
 // more, ahead of the new ones. A broker that has not heard of everything yet is told a
 // topic as a whole: it would show its clients one without some of its partitions, and a
@@ -66,7 +73,7 @@ func (m *Machine) nextRequest(b *cluster.Broker, l *ledger) (Request, bool) {
 func (m *Machine) settled(l *ledger) []looked {
 	var news cluster.Slots
 	last, most := (*cluster.Topic)(nil), m.most()
-	for slot := range l.um.AllBut(&m.inflight.slots) {
+	for slot := range l.um.AllBut(m.undecided) {
 		t, _ := m.im.At(slot)
 		if t != last && news.Len() >= most {
 			break
@@ -93,7 +100,7 @@ func (m *Machine) settled(l *ledger) []looked {
 func (m *Machine) sendable(broker int32, l *ledger) (due []looked, unknownLeader bool) {
 	most := m.most()
 	due = make([]looked, 0, min(l.lai.Len(), most))
-	for slot := range l.lai.AllBut(&m.inflight.slots) {
+	for slot := range l.lai.AllBut(m.undecided) {
 		t, p := m.im.At(slot)
 		id := partition.ID{Topic: t.Name, Number: p.Number}
 		if !p.Known || !slices.Contains(p.Told().Replicas, broker) {

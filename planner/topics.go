@@ -72,6 +72,7 @@ func (m *Machine) forgetTopic(name string) {
 	}
 	for i := range t.Partitions {
 		m.dirty.Remove(t.Partitions[i].Slot())
+		m.dirtyFirst.Remove(t.Partitions[i].Slot())
 	}
 	m.im.RemoveTopic(name)
 	for i := range t.Partitions {

@@ -82,10 +82,15 @@ func (m *Machine) proven(p *cluster.Partition, it *alterItem, b int32) bool {
 // refused with a code they may be given: the partition gets a new leader epoch, and the
 // request is answered as what it is then, of an older one.
 func (m *Machine) fenceStale(it *alterItem) (done bool) {
-	m.bump[it.id] = partition.Refence
+	due := m.bump[it.id] // a new epoch for another reason, which still has to be told, does as well
+	if due == "" {
+		m.bump[it.id] = partition.Refence
+	}
 	m.decide(it.id)
 	if m.inflight.of(m.im.Partition(it.id)) == nil {
-		delete(m.bump, it.id)
+		if due == "" {
+			delete(m.bump, it.id)
+		}
 		return false
 	}
 	m.waiting[it.id] = append(m.waiting[it.id], it)

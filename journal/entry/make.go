@@ -152,7 +152,7 @@ func OfNote(n planner.Note) (note Note, ok bool) {
 	if n.Kind == planner.NoteElection || n.Kind == planner.NoteISRChange && n.Strategy != "" {
 		return note, false
 	}
-	note = Note{Kind: string(n.Kind), Text: n.Text}
+	note = Note{Kind: string(n.Kind), Text: n.Line()}
 	if n.Partition.Topic != "" {
 		note.Partition = name(n.Partition)
 	}

@@ -49,7 +49,7 @@ func chooseParams(r *rng) params {
 	}
 	p.settings = planner.Settings{
 		UncleanElection: r.chance(15), Partitions: 1, Factor: 2, TopicIDs: r.chance(80), LeaderRecovery: r.chance(70),
-		MaxPerRequest: some(r, 3), RetryAfter: 200, ToldWait: 500, DeleteTopics: true, MeasureReturned: 1000,
+		MaxPerRequest: some(r, 3), MaxDecided: some(r, 3), RetryAfter: 200, ToldWait: 500, DeleteTopics: true, MeasureReturned: 1000,
 		AutoRebalance: r.chance(50), RebalanceEvery: r.between(1000, 8000), RebalancePercent: 10 * r.n(4),
 	}
 	if r.chance(35) {
