@@ -162,6 +162,7 @@ type fakeObserver struct {
 	learned []planner.Learned
 
 	measured []measured
+	timed    []Phases
 }
 
 func (f *fakeObserver) Note(_ epoch.Fence, n planner.Note) {
@@ -189,6 +190,12 @@ func (f *fakeObserver) Planned(_ epoch.Fence, decided []*planner.Decision, learn
 }
 
 func (f *fakeObserver) Answered(epoch.Fence, planner.BrokerReplied) {}
+
+func (f *fakeObserver) Timed(_ epoch.Fence, p Phases) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.timed = append(f.timed, p)
+}
 
 func (f *fakeObserver) Stats(planner.Stats) {
 	f.mu.Lock()

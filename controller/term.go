@@ -50,6 +50,8 @@ type Observer interface {
 	Measured(q planner.Measure, logs []planner.MeasuredLog, took time.Duration)
 	// Stats is called now and then, when something may have changed.
 	Stats(planner.Stats)
+	// Timed hears how long a piece of work took, when it is done.
+	Timed(fence epoch.Fence, p Phases)
 }
 
 // Term is one claim from the moment it is won until it is over. Its loop is the one
@@ -66,6 +68,7 @@ type Term struct {
 	machine   *planner.Machine
 	exec      *executor
 	measuring *measuring
+	phases    *phases
 	nextStats time.Time
 	open      atomic.Bool // the gate: false from the first doubt on, and never true again
 	ready     chan struct{}
@@ -87,6 +90,7 @@ func NewTerm(fence epoch.Fence, store Store, observer Observer) *Term {
 	t.open.Store(true)
 	t.progress.Store(time.Now().UnixNano())
 	t.exec, t.measuring = newExecutor(t), newMeasuring(t)
+	t.phases = newPhases(t.started, func(p Phases) { observer.Timed(fence, p) })
 	return t
 }
 
@@ -226,6 +230,7 @@ func (t *Term) handle(e entry) error {
 	if a, ok := e.event.(planner.BrokerReplied); ok {
 		t.observer.Answered(t.fence, a)
 	}
+	t.phases.step(e.event, e.since, time.Now(), &plan)
 	err := t.exec.carryOut(plan)
 	if plan.Again {
 		t.queue.push(planner.Continue{}) // behind what has come meanwhile

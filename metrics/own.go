@@ -20,12 +20,10 @@ const (
 // Phase is a part of a claim, measured from its start.
 type Phase string
 
-// The phases, in order: the claim is written, everything is read, the first and the last broker have acknowledged it.
+// The phases, in order: the claim is written, everything is read. What follows is timed by Timed.
 const (
-	PhaseClaim     Phase = "claim"
-	PhaseLoad      Phase = "load"
-	PhaseFirstTold Phase = "first_told"
-	PhaseLastTold  Phase = "last_told"
+	PhaseClaim Phase = "claim"
+	PhaseLoad  Phase = "load"
 )
 
 // maxBadPaths bounds the series of baton_bad_znode: garbage can be everywhere at once, and the count says so.
@@ -38,6 +36,7 @@ type ownSet struct {
 	elections, refused, alarms, retries, endpointRequests, throttled *prometheus.CounterVec
 	conflicts, reclaims, claims, loopBusy, resigns                   prometheus.Counter
 	roundTrip                                                        *prometheus.HistogramVec
+	phases                                                           *prometheus.GaugeVec
 	endpointTime                                                     *prometheus.HistogramVec
 	measuredLogs                                                     *prometheus.CounterVec
 	rescues                                                          *prometheus.GaugeVec
@@ -66,6 +65,8 @@ func (s *Set) initOwn() {
 	o.reclaims = s.counter("baton_reclaims_total", "Claims made again because a broker knew a higher controller epoch.")
 	o.resigns = s.counter("baton_role_losses_total", "Times the role was lost or given up.")
 	o.claimPhase = s.gauges("baton_claim_phase_seconds", "Time from the start of the last claim to the end of each phase.", "phase")
+	o.phases = s.gauges("baton_phase_seconds",
+		"Time from what set off the last work of a kind to the end of its read, decide, write, first_told and last_told.", "trigger", "phase")
 
 	o.elections = s.counters("baton_elections_total", "Committed changes of leader or ISR made by this controller.", "strategy")
 	o.refused = s.counters("baton_refused_isr_changes_total", "ISR changes asked for by leaders that were not accepted.", "reason")
@@ -145,6 +146,11 @@ func (s *Set) Claimed(epoch int32) {
 // ClaimPhase is the time from the start of the claim to the end of a phase.
 func (s *Set) ClaimPhase(p Phase, d time.Duration) {
 	s.own.claimPhase.WithLabelValues(string(p)).Set(d.Seconds())
+}
+
+// Timed is how long after what set it off a phase of a piece of work ended.
+func (s *Set) Timed(trigger, phase string, d time.Duration) {
+	s.own.phases.WithLabelValues(trigger, phase).Set(d.Seconds())
 }
 
 // LeaseValid says whether the session was confirmed recently enough to act on.

@@ -226,9 +226,10 @@ func TestEveryMethod(t *testing.T) {
 	s.EventQueueSize(3)
 	s.EventQueueTime(time.Millisecond)
 	s.Claimed(7)
-	for _, p := range []Phase{PhaseClaim, PhaseLoad, PhaseFirstTold, PhaseLastTold} {
+	for _, p := range []Phase{PhaseClaim, PhaseLoad} {
 		s.ClaimPhase(p, time.Second)
 	}
+	s.Timed("broker_lost", "first_told", time.Second)
 	s.LeaseValid(true)
 	s.Hold(true)
 	s.Members(2, 1)

@@ -126,7 +126,7 @@ func (c *commit) plan(writes []planner.Write) []func(context.Context) error {
 	for _, batch := range slices.Concat(pack(sets[:first], c.s.cfg.MaxBatch, opsOfSet), pack(sets[first:], c.s.cfg.MaxBatch, opsOfSet)) {
 		add(func(ctx context.Context) error { return c.setStates(ctx, batch) })
 	}
-	for _, batch := range pack(creates, c.s.cfg.MaxBatch, opsOfCreate) {
+	for _, batch := range pack(creates, 2*c.s.cfg.MaxBatch, opsOfCreate) { // about as many states as are set at once
 		add(func(ctx context.Context) error { return c.createStates(ctx, batch) })
 	}
 	return tasks

@@ -235,7 +235,7 @@ func TestCreateStates(t *testing.T) {
 }
 
 func TestCreateManyStatesOfOneTopic(t *testing.T) {
-	tr, st := newTree(t, Config{MaxBatch: 200}, topicPath("t"))
+	tr, st := newTree(t, Config{MaxBatch: 100}, topicPath("t"))
 	var writes []planner.WriteBody
 	for i := range 300 {
 		writes = append(writes, planner.CreateState{ID: pid(i), State: stateOf(1, 0, 1)})

@@ -73,7 +73,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Log = zap.NewNop()
 	}
 	if c.MaxBatch <= 0 {
-		c.MaxBatch = 500
+		c.MaxBatch = 250
 	}
 	if c.InFlight <= 0 {
 		c.InFlight = 4
