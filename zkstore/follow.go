@@ -238,6 +238,7 @@ func (f *follower) follow(ctx context.Context) error {
 		case err := <-heard:
 			return err
 		case <-ping.C:
+			f.s.cfg.Metrics.ImageRequest(0)
 			if err := c.write(&jute.RequestHeader{Xid: jute.XidPing, Op: jute.OpPing}, nil); err != nil {
 				return err
 			}
