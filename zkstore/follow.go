@@ -208,7 +208,11 @@ func (f *follower) follow(ctx context.Context) error {
 	f.img, f.asked, f.why = newImage(), nil, "it is being read"
 	f.mu.Unlock()
 	heard := make(chan error, 1)
-	defer func() { c.close(); <-heard }()
+	defer func() {
+		c.close()
+		for range heard { // until it is closed
+		}
+	}()
 	go func() {
 		defer close(heard)
 		heard <- f.listen(c)
