@@ -208,7 +208,11 @@ func (f *follower) follow(ctx context.Context) error {
 	f.img, f.asked, f.why = newImage(), nil, "it is being read"
 	f.mu.Unlock()
 	heard := make(chan error, 1)
-	defer func() { c.close(); <-heard }()
+	defer func() {
+		c.close()
+		for range heard { // until it is closed
+		}
+	}()
 	go func() {
 		defer close(heard)
 		heard <- f.listen(c)
@@ -238,6 +242,7 @@ func (f *follower) follow(ctx context.Context) error {
 		case err := <-heard:
 			return err
 		case <-ping.C:
+			f.s.cfg.Metrics.ImageRequest(0)
 			if err := c.write(&jute.RequestHeader{Xid: jute.XidPing, Op: jute.OpPing}, nil); err != nil {
 				return err
 			}

@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -495,19 +497,37 @@ func TestRefusedZnodesAreReadForAProof(t *testing.T) {
 	}
 }
 
-func BenchmarkClaim(b *testing.B) {
+// traffic counts what an image costs.
+type traffic struct {
+	noMetrics
+	mu                             sync.Mutex
+	requests, reads, bytes, events int
+}
+
+func (c *traffic) ImageRequest(n int) { c.mu.Lock(); c.requests++; c.reads += n; c.mu.Unlock() }
+
+func (c *traffic) ImageReceived(n int, event bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes += n
+	if event {
+		c.events++
+	}
+}
+
+// hundredThousand are 2,000 topics of 50 partitions.
+func hundredThousand(b *testing.B, m Metrics) (*Session, epoch.Fence) {
 	addr, chroot := testServer(b)
-	s, err := Connect(b.Context(), Config{Servers: []string{addr}, Chroot: chroot, SessionTimeout: 10 * time.Second})
+	s, err := Connect(b.Context(), Config{Servers: []string{addr}, Chroot: chroot, SessionTimeout: 10 * time.Second, Metrics: m})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close()
+	b.Cleanup(s.Close)
 	if err := s.EnsurePaths(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	const topics, partitions = 2000, 50
-	err = parallel(b.Context(), topics, 4, func(_ context.Context, i int) error {
-		_, err := s.conn.Multi(s.topicOps("topic-"+strconv.Itoa(i), partitions, 1)...)
+	err = parallel(b.Context(), 2000, 4, func(_ context.Context, i int) error {
+		_, err := s.conn.Multi(s.topicOps("topic-"+strconv.Itoa(i), 50, 1)...)
 		return err
 	})
 	if err != nil {
@@ -517,6 +537,12 @@ func BenchmarkClaim(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return s, fence
+}
+
+// BenchmarkClaim loads 100,000 partitions.
+func BenchmarkClaim(b *testing.B) {
+	s, fence := hundredThousand(b, nil)
 	for _, way := range []string{"cold", "warm"} {
 		b.Run(way, func(b *testing.B) {
 			b.ReportAllocs()
@@ -527,10 +553,46 @@ func BenchmarkClaim(b *testing.B) {
 					b.StartTimer()
 				}
 				c, err := s.Store(fence).Load(b.Context())
-				if err != nil || len(c.States) != topics*partitions {
+				if err != nil || len(c.States) != 100_000 {
 					b.Fatal(err)
 				}
 			}
 		})
 	}
+}
+
+// BenchmarkStandby says what a standby asks of ZooKeeper while 60,000 of 100,000 partitions change, as when a broker is lost, and
+// how much memory its image takes.
+func BenchmarkStandby(b *testing.B) {
+	m := &traffic{}
+	s, _ := hundredThousand(b, m)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	s.Follow(20_000)
+	warm(b, s)
+	image := heap() - before
+	for i := range b.N {
+		m.mu.Lock()
+		m.requests, m.reads, m.bytes, m.events = 0, 0, 0, 0
+		m.mu.Unlock()
+		var ops []any
+		for n := range 60_000 {
+			ops = append(ops, s.opSet(statePath(partition.ID{Topic: "topic-" + strconv.Itoa(n/30), Number: int32(n % 30)}), []byte(stateText(i+2)), -1))
+		}
+		b.ResetTimer()
+		s.multiInBatches(b, ops)
+		warm(b, s)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b.ReportMetric(float64(image)/100_000, "B/partition")
+	b.ReportMetric(float64(m.requests), "requests")
+	b.ReportMetric(float64(m.reads), "reads")
+	b.ReportMetric(float64(m.events), "events")
+	b.ReportMetric(float64(m.bytes)/1e6, "MB")
 }
