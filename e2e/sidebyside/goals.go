@@ -35,7 +35,9 @@ var aims = []aim{
 	{what: "requests to ZooKeeper for each partition of a broker lost", scenario: "broker lost", most: 0.01, field: each(requests), format: "%.4f"},
 	{what: "live heap for each partition at rest", scenario: "memory at rest", most: 512, field: each(liveHeap), format: "%.0f B", from: 100_000},
 	{what: "live heap for each partition during a failover", scenario: "failover", most: 1024, field: each(liveHeap), format: "%.0f B", from: 100_000},
+	{what: "live heap for each partition while a broker is lost", scenario: "broker lost", most: 1024, field: each(liveHeap), format: "%.0f B", from: 100_000},
 	{what: "resident memory at the peak of a failover", scenario: "failover", most: 2048 * 1.048576, field: residentMB, format: "%.0f MB", from: 1_000_000},
+	{what: "resident memory at the peak of a broker lost", scenario: "broker lost", most: 2048 * 1.048576, field: residentMB, format: "%.0f MB", from: 1_000_000},
 }
 
 // quietLoad is the load average up to which seconds decide.
