@@ -367,7 +367,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// BenchmarkLoad reads 1,000 topics of 20 partitions each.
+// BenchmarkLoad reads the image of 1,000 topics of 20 partitions each.
 func BenchmarkLoad(b *testing.B) {
 	addr, chroot := testServer(b)
 	s, err := Connect(b.Context(), Config{Servers: []string{addr}, Chroot: chroot, SessionTimeout: 10 * time.Second})

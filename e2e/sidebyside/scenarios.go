@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -72,11 +73,52 @@ func (r *rig) setBack(ctx context.Context, of func(i int) state) error {
 	if err != nil {
 		return err
 	}
-	if err := r.timed(ctx, "failover", r.partitions, nil, func() error { return r.conn.Delete("/controller", -1) }, r.everything(before)); err != nil {
+	err = r.claiming(ctx, "failover", before, func() error {
+		return r.timed(ctx, "failover", r.partitions, nil, func() error { return r.conn.Delete("/controller", -1) }, r.everything(before))
+	})
+	r.dirty = r.dirty && err != nil
+	return err
+}
+
+// claiming plays a scenario in which the role is claimed. The idle broker is a candidate, too: where it was first, and Baton took the
+// role from it, that is another scenario.
+func (r *rig) claiming(ctx context.Context, name string, before int32, play func() error) error {
+	report := r.report
+	defer func() { r.report = report }()
+	var results []result
+	r.report = func(one result) { results = append(results, one) }
+	if err := play(); err != nil {
 		return err
 	}
-	r.dirty = false
-	return nil
+	now, err := r.controllerEpoch()
+	if err != nil {
+		return err
+	}
+	for _, one := range results {
+		if now != before+1 {
+			one.Scenario = strings.Replace(one.Scenario, name, name+", after a broker", 1)
+		}
+		report(one)
+	}
+	if now == before+1 {
+		return nil
+	}
+	return r.calm(ctx)
+}
+
+// calm waits until ZooKeeper is asked next to nothing: who has lost the role may still be reading.
+func (r *rig) calm(ctx context.Context) error {
+	last := int64(0)
+	return kafka.Eventually(ctx, "ZooKeeper to have little to do", func(ctx context.Context) (bool, error) {
+		var u usage
+		u.process, u.zk = r.process, r.zooKeeper
+		if err := u.count(ctx); err != nil {
+			return false, err
+		}
+		few := u.requests-last < 10
+		last = u.requests
+		return few, nil
+	})
 }
 
 // victims are the stubs to which something happens.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"baton/e2e/batonproc"
 	"baton/e2e/kafka"
@@ -36,12 +35,15 @@ func (r *rig) warmFailover(ctx context.Context) error {
 	}
 	active := r.process.baton
 	r.process = standby
-	err = r.timed(ctx, "failover, warm standby", r.partitions, nil, func() error {
-		if err := active.Pause(); err != nil {
-			return err
-		}
-		return r.conn.Delete("/controller", -1)
-	}, r.everything(before))
+	const name = "failover, warm standby"
+	err = r.claiming(ctx, name, before, func() error {
+		return r.timed(ctx, name, r.partitions, nil, func() error {
+			if err := active.Pause(); err != nil {
+				return err
+			}
+			return r.conn.Delete("/controller", -1)
+		}, r.everything(before))
+	})
 	if err != nil {
 		return err
 	}
@@ -49,14 +51,15 @@ func (r *rig) warmFailover(ctx context.Context) error {
 	return active.Kill()
 }
 
-// current waits until a standby's image is not older than a second, by its metric, if it has one.
+// current waits until a standby's metrics say that its image is as ZooKeeper has it.
 func current(ctx context.Context, b *batonproc.Baton) error {
 	return kafka.Eventually(ctx, "the standby's image to be current", func(ctx context.Context) (bool, error) {
 		status, text, err := b.Get(ctx, "/metrics")
 		if err != nil {
 			return false, fmt.Errorf("%d: %w", status, err)
 		}
-		age, ok := metric(text, "baton_image_age_seconds")
-		return !ok || age >= 0 && time.Duration(age*float64(time.Second)) <= time.Second, fmt.Errorf("it is %g s old", age)
+		warm, _ := metric(text, "baton_image_warm")
+		dirty, _ := metric(text, "baton_image_dirty_znodes")
+		return warm == 1 && dirty == 0, fmt.Errorf("warm: %g, %g znodes to be read", warm, dirty)
 	})
 }
