@@ -21,9 +21,16 @@ import (
 	"baton/zkstore"
 )
 
-// maxPerRequest bounds the partitions in one LeaderAndIsr or UpdateMetadata, so that a
-// request stays far below socket.request.max.bytes and a broker's answer comes soon.
+// maxPerRequest bounds the partitions in one LeaderAndIsr or UpdateMetadata, so that a broker's answer comes soon.
 const maxPerRequest = 20_000
+
+// bytesOfPartition is more than a partition takes in a request: a topic of its own, with the longest name, and 150 replicas
+// that are all in sync take 1,600.
+const bytesOfPartition = 2 << 10
+
+// perRequest is how many partitions a request may name so that it stays below the brokers' socket.request.max.bytes, which
+// shares its key with ours; a broker closes the connection on a larger one.
+func perRequest(maxBytes int) int { return max(1, min(maxPerRequest, maxBytes/bytesOfPartition)) }
 
 // lead starts a term on a claim. It returns at once; the term ends by itself or by endTerm.
 func (n *Node) lead(ctx context.Context, s session, fence epoch.Fence) {
@@ -119,7 +126,7 @@ func settings(c *config.Config, protocol config.IBP) planner.Settings {
 		LeadersWriteISR: !protocol.AlterPartition(),
 		FeatureVersion:  protocol.FeatureNode(),
 		MinISR:          int32(c.MinInsyncReplicas),
-		MaxPerRequest:   maxPerRequest,
+		MaxPerRequest:   perRequest(c.SocketRequestMaxBytes),
 		RetryAfter:      500,
 		ToldWait:        3_000,
 
