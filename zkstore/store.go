@@ -193,14 +193,6 @@ func (st *Store) ReadStates(ctx context.Context, ids []partition.ID) ([]planner.
 	return out, nil
 }
 
-func (st *Store) readState(ctx context.Context, id partition.ID) (planner.StateRead, error) {
-	n, err := st.s.get(ctx, statePath(id))
-	if err != nil && classify(err) != classRefused {
-		return planner.StateRead{ID: id}, err
-	}
-	return stateRead(id, n, err), nil
-}
-
 func stateRead(id partition.ID, n node, err error) planner.StateRead {
 	r := planner.StateRead{ID: id, Exists: n.exists || err != nil, Zxid: n.stat.Mzxid}
 	switch {
