@@ -153,12 +153,14 @@ func cluster60(t *testing.T, a, b *Session) {
 func TestImageCutDuringWrites(t *testing.T) {
 	a, b := pair(t)
 	m := &counts{}
-	a.cfg.Metrics = m
+	cfg := a.cfg
+	cfg.Metrics = m
+	a = open(t, cfg)
 	cluster60(t, a, b)
 	storm(t, b)
 	sameLoad(t, a, claim(t, a, 2000001))
-	if m.warm != 1 || m.cold != 1 {
-		t.Errorf("%d loads from an image, %d without", m.warm, m.cold)
+	if m.get(&m.warm) != 1 || m.get(&m.cold) != 1 {
+		t.Errorf("%d loads from an image, %d without", m.get(&m.warm), m.get(&m.cold))
 	}
 }
 
@@ -246,13 +248,13 @@ func TestImageIsLostWithItsConnection(t *testing.T) {
 	fence := claim(t, a, 2000001)
 	sameLoad(t, a, fence)
 	f.Remove()
-	if m.warm != 0 || m.cold != 2 {
-		t.Fatalf("%d loads from an image, %d without", m.warm, m.cold)
+	if m.get(&m.warm) != 0 || m.get(&m.cold) != 2 {
+		t.Fatalf("%d loads from an image, %d without", m.get(&m.warm), m.get(&m.cold))
 	}
 	warm(t, a)
 	sameLoad(t, a, fence)
-	if m.warm != 1 {
-		t.Errorf("%d loads from an image", m.warm)
+	if m.get(&m.warm) != 1 {
+		t.Errorf("%d loads from an image", m.get(&m.warm))
 	}
 }
 
@@ -308,7 +310,9 @@ func TestNoImageFromOldServers(t *testing.T) {
 func TestImageCostsLittle(t *testing.T) {
 	a, b := pair(t)
 	m := &counts{}
-	a.cfg.Metrics = m
+	cfg := a.cfg
+	cfg.Metrics = m
+	a = open(t, cfg)
 	cluster60(t, a, b)
 	begun := m.get(&m.imageRequests)
 	var ops []any
