@@ -31,6 +31,8 @@ var aims = []aim{
 	{what: "failover, cold", scenario: "failover", against: "tuned", least: 10},
 	{what: "broker lost", scenario: "broker lost", against: "tuned", least: 10},
 	{what: "controlled shutdown", scenario: "controlled shutdown", against: "tuned", least: 10},
+	{what: "broker lost: first new leader told, from when Baton heard of it", scenario: "broker lost, Baton's own first_told", most: 0.02, field: seconds,
+		format: "%.3f s"},
 	{what: "AlterPartition while a broker is lost, p99", scenario: "AlterPartition, broker lost, p99", most: 0.05, field: seconds, format: "%.3f s"},
 	{what: "requests to ZooKeeper for each partition of a broker lost", scenario: "broker lost", most: 0.01, field: each(requests), format: "%.4f"},
 	{what: "live heap for each partition at rest", scenario: "memory at rest", most: 512, field: each(liveHeap), format: "%.0f B", from: 100_000},
