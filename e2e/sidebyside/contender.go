@@ -107,7 +107,7 @@ func goHeap(ctx context.Context, b *batonproc.Baton) (int64, error) {
 	return int64(bytes), nil
 }
 
-// metric finds the value of one that has no labels.
+// metric finds the value of one by its name and, as they are printed, its labels.
 func metric(text, name string) (float64, bool) {
 	for line := range strings.Lines(text) {
 		if v, ok := strings.CutPrefix(line, name+" "); ok {

@@ -111,6 +111,7 @@ func (r *realCluster) prepare(ctx context.Context) (err error) {
 	}
 	r.client, err = kgo.NewClient(kgo.SeedBrokers(r.Seeds()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AlwaysRetryEOF(), kgo.UnknownTopicRetries(-1), kgo.ProduceRequestTimeout(time.Minute), kgo.RetryTimeout(5*time.Minute),
+		kgo.ProducerLinger(10*time.Millisecond), // or each partition makes a request of its own
 		kgo.MetadataMinAge(50*time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
 	return err
 }

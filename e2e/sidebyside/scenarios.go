@@ -174,11 +174,31 @@ func (r *rig) lost(ctx context.Context, name string, n int) error {
 	if err != nil {
 		return err
 	}
+	if n == 1 && r.who.baton {
+		if err := r.phases(ctx, name, "broker_lost"); err != nil {
+			return err
+		}
+	}
 	// Who hears of both at once may elect once where the other does so twice.
 	if err := r.same(ctx, name, n == 1); err != nil {
 		return err
 	}
 	return r.rejoin(ctx, gone)
+}
+
+// phases are what Baton itself says of its last work of a kind: how long after it had heard of it, all was decided, and the first
+// broker had answered that it knows.
+func (r *rig) phases(ctx context.Context, name, trigger string) error {
+	_, text, err := r.process.baton.Get(ctx, "/metrics")
+	if err != nil {
+		return err
+	}
+	for _, phase := range []string{"decide", "write", "first_told", "last_told"} {
+		if v, ok := metric(text, fmt.Sprintf("baton_phase_seconds{phase=%q,trigger=%q}", phase, trigger)); ok {
+			r.report(result{Scenario: name + ", Baton's own " + phase, Seconds: v})
+		}
+	}
+	return nil
 }
 
 // rejoin registers stubs again and waits until they were told of everything: a controller that is not done with their leave would
